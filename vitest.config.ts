@@ -1,0 +1,47 @@
+import { defineConfig } from 'vitest/config'
+
+// Source instead of dist: a test never sees a stale build.
+const conditions = ['holm-source', 'node', 'import', 'module', 'default']
+const resolve = { conditions }
+const ssr = { resolve: { conditions, externalConditions: conditions } }
+
+const live = ['packages/*/test/**/*.live.test.ts', 'e2e/**/*.test.ts']
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'unit',
+          include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts', 'docs/**/*.test.ts', 'bench/**/*.test.ts'],
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'conformance',
+          include: ['packages/*/test/**/*.test.ts'],
+          exclude: [...live, '**/node_modules/**'],
+          testTimeout: 20_000,
+          hookTimeout: 20_000,
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'live',
+          include: live,
+          exclude: ['**/node_modules/**'],
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          // Engines share one kernel: two files at a time keep timings honest on small machines.
+          maxWorkers: 2,
+        },
+      },
+    ],
+  },
+})
