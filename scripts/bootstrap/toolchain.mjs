@@ -1,9 +1,19 @@
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, delimiter, dirname, isAbsolute, join } from 'node:path'
 import { SetupError, runQuietly } from './run.mjs'
 
 const nodeVersion = '24.21.0'
 const oldestNode = 24
+const incomingPrefix = 'incoming-'
 
 /**
  * Node's builds as npm packages that need no script. Elsewhere (macOS) npm has no build of this version, and the
@@ -47,19 +57,35 @@ function readPackageManager(root) {
 }
 
 /**
- * Puts Node and pnpm into the tools folder; what an interrupted attempt left there is removed first.
+ * Puts Node and pnpm into the tools folder. They are installed aside and moved in when complete, because the npm of a
+ * killed attempt may still be writing.
  * @param {string} tools
  * @param {ToolchainPlan} plan
  */
 export async function installToolchain(tools, plan) {
-  rmSync(join(tools, 'node_modules'), { recursive: true, force: true })
-  mkdirSync(tools, { recursive: true })
+  removeLeftovers(tools)
+  const incoming = mkdtempSync(join(tools, incomingPrefix))
   const flags = ['--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--ignore-scripts=false', '--loglevel=error']
-  await runQuietly([...npmCommand(), 'install', '--prefix', tools, ...flags, ...plan.install], {
-    cwd: tools,
+  await runQuietly([...npmCommand(), 'install', '--prefix', incoming, ...flags, ...plan.install], {
+    cwd: incoming,
     hint: 'Is a package registry reachable? `npm ping` tells.',
   })
+  const installed = join(tools, 'node_modules')
+  rmSync(installed, { recursive: true, force: true, maxRetries: 5 })
+  renameSync(join(incoming, 'node_modules'), installed)
   writeFileSync(join(tools, 'node-path'), `${plan.nodePath}\n`)
+  removeLeftovers(tools)
+}
+
+/** @param {string} tools */
+function removeLeftovers(tools) {
+  for (const name of readdirSync(tools).filter((entry) => entry.startsWith(incomingPrefix))) {
+    try {
+      rmSync(join(tools, name), { recursive: true, force: true })
+    } catch {
+      // Still written to; the next set-up that installs tools tries again.
+    }
+  }
 }
 
 /** Inside `npm start`, npm names itself: no search on PATH and no batch file on Windows. */
