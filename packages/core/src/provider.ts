@@ -1,0 +1,168 @@
+import type { Base, BaseKind, EnvironmentSpec } from './spec.ts'
+import type { Process, Runner, TerminalSize } from './process.ts'
+import type { Facets } from './facets.ts'
+import type { StandardSchema } from './standard-schema.ts'
+
+/**
+ * A provider runs environments **on the machine it is on**. It has no remote methods: remote work is the same provider
+ * run by a node agent on the other machine.
+ *
+ * Call order: `probe` may be called at any time. `create` -> `start` -> `exec`… -> `stop` -> `remove`; `start` after
+ * `stop` keeps the environment's files. The host never calls two changing methods for one name at once from one
+ * process, but other holm processes may: a provider leaves the runtime to arbitrate, and the loser gets
+ * HOLM_ENVIRONMENT_BUSY or HOLM_ENVIRONMENT_CONFLICT, never a half-made environment.
+ *
+ * Idempotency: `start` on a running, `stop` on a stopped and `remove` on an absent environment succeed and change nothing.
+ * `create` for a name that exists with the same `labels` returns it; with other labels it is HOLM_ENVIRONMENT_CONFLICT.
+ *
+ * Unknown names: `inspect` returns state `absent`. `exec`, `start` and facet methods throw HOLM_ENVIRONMENT_NOT_FOUND.
+ *
+ * Clean-up: when `create` fails or is aborted the provider removes what it made. Everything it makes carries
+ * the spec's labels, so that what a killed process left is found by `list` (status `creating` or `failed`) and removed by `remove`.
+ *
+ * Purity: no provider reads `process.env`, the current folder, or starts a program except through `ctx.runner`.
+ */
+export interface Provider extends Partial<Facets> {
+  readonly id: string
+  readonly traits: Traits
+  /** Schema of this provider's section in a blueprint (`providers.<id>`). Absent: no options, any section is an error. */
+  readonly optionsSchema?: StandardSchema
+  /** Is the runtime there and usable? Never throws for an absent runtime; answers within 3 s. */
+  probe(ctx: ProviderContext): Promise<Probe>
+  /** Makes the environment, not started. Fetches the base when it is missing. Returns state `stopped`. */
+  create(spec: EnvironmentSpec, ctx: ProviderContext): Promise<EnvironmentState>
+  inspect(name: string, ctx: ProviderContext): Promise<EnvironmentState>
+  /** All environments of this namespace, whoever made them. */
+  list(ctx: ProviderContext): Promise<readonly EnvironmentState[]>
+  /** Returns when processes can be executed in it: state `running`. */
+  start(name: string, ctx: ProviderContext): Promise<EnvironmentState>
+  /** SIGTERM to the main process, after `graceMs` SIGKILL. Returns state `stopped` (or `absent`). */
+  stop(name: string, options: StopOptions, ctx: ProviderContext): Promise<EnvironmentState>
+  /**
+   * Starts a program inside; resolves when it runs. A missing program exits 127, a non-executable one 126, as in a shell.
+   * An environment that is not running is HOLM_ENVIRONMENT_NOT_RUNNING. Aborting `ctx.signal` kills the program.
+   */
+  exec(name: string, request: ExecRequest, ctx: ProviderContext): Promise<Process>
+  /** Stops it if needed and removes everything of it; named volumes only when asked. */
+  remove(name: string, options: RemoveOptions, ctx: ProviderContext): Promise<void>
+}
+
+/** What every call gets. `progress` and `log` may be called at any rate and never throw. */
+export interface ProviderContext {
+  readonly signal: AbortSignal
+  readonly runner: Runner
+  readonly log: Logger
+  progress(update: ProgressUpdate): void
+}
+
+export interface Logger {
+  debug(message: string): void
+  info(message: string): void
+  warn(message: string): void
+}
+
+export interface ProgressUpdate {
+  /** What is being done, for people: "pulling debian:12". */
+  readonly message: string
+  /** A part of it, for example an image layer. */
+  readonly item?: string
+  readonly current?: number
+  readonly total?: number
+  readonly unit?: 'bytes' | 'items'
+}
+
+/** Serialisable facts about a provider, used to choose and to adapt. The package.json manifest repeats them. */
+export interface Traits {
+  readonly isolation: 'none' | 'process' | 'container' | 'system-container' | 'vm'
+  /** Runs without root on this machine. */
+  readonly rootless: boolean
+  /** Which kinds of base it takes, best first. */
+  readonly bases: readonly BaseKind[]
+  readonly mounts: readonly ('bind' | 'volume' | 'tmpfs')[]
+  /** Limits it can apply where the machine permits. */
+  readonly limits: readonly LimitName[]
+  /** 'default' and 'host'/'none'/'named' as far as `spec.network` may ask. */
+  readonly networks: readonly ('default' | 'none' | 'host' | 'named')[]
+  /** Published ports are mapped; false: a port listens on this machine as it is. */
+  readonly mapsPorts: boolean
+}
+
+export type LimitName = 'cpus' | 'memory' | 'disk' | 'pids'
+
+export interface Probe {
+  readonly usable: boolean
+  /** Runtime's name and version as it reports it, for example "Docker Engine 28.5.2". */
+  readonly version?: string
+  /** Why it is not usable, one sentence. */
+  readonly reason?: string
+  /** What makes it usable, one imperative sentence with the command. */
+  readonly fix?: string
+  /** What is true and weaker than a user may expect, one sentence each ("network is shared with this machine"). */
+  readonly limitations: readonly string[]
+}
+
+export type EnvironmentStatus = 'absent' | 'creating' | 'stopped' | 'running' | 'paused' | 'failed'
+
+export interface PortBinding {
+  readonly container: number
+  readonly host: number
+  readonly hostIp: string
+  readonly protocol: 'tcp' | 'udp'
+}
+
+export interface AppliedLimit {
+  readonly name: LimitName
+  /** Cores, bytes or a count. */
+  readonly value: number
+  /** What enforces it ("cgroup v1 memory", "prlimit"), or null when nothing does. */
+  readonly enforcedBy: string | null
+}
+
+/** What the runtime says, now. JSON-safe. */
+export interface EnvironmentState {
+  readonly name: string
+  readonly provider: string
+  readonly status: EnvironmentStatus
+  /** The runtime's own id of it. */
+  readonly id?: string
+  /** ISO 8601. */
+  readonly createdAt?: string
+  readonly startedAt?: string
+  /** Cause of `failed`, or of an unexpected `stopped`. */
+  readonly reason?: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly ports: readonly PortBinding[]
+  readonly limits: readonly AppliedLimit[]
+}
+
+export interface ExecRequest {
+  readonly argv: readonly string[]
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** Name or numeric id, optionally with ":group". */
+  readonly user?: string
+  readonly stdin?: 'pipe' | 'ignore'
+  readonly pty?: TerminalSize
+}
+
+export interface StopOptions {
+  /** Milliseconds between SIGTERM and SIGKILL. */
+  readonly graceMs: number
+}
+
+export interface RemoveOptions {
+  /** Also remove named volumes that belong to this environment alone. */
+  readonly volumes: boolean
+}
+
+/** What is known of an image or rootfs before an environment is made from it. */
+export interface BaseInfo {
+  readonly base: Base
+  /** Runtime's id or digest of it. */
+  readonly id: string
+  readonly sizeBytes?: number
+  readonly labels: Readonly<Record<string, string>>
+  readonly env: Readonly<Record<string, string>>
+  readonly user?: string
+  readonly workdir?: string
+}
