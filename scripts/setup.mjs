@@ -77,11 +77,17 @@ function dependencyInputs() {
   const manifests = ['packages', 'examples', 'bench'].flatMap((folder) =>
     findFiles(join(root, folder), (path) => path.endsWith('package.json')),
   )
-  return [...manifests, ...['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml'].map((name) => join(root, name))]
+  return [
+    ...manifests,
+    ...['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml'].map((name) => join(root, name)),
+  ]
 }
 
 function buildInputs() {
-  const sources = findFiles(join(root, 'packages'), (path) => !/\.test\.ts$|\.md$|oclif\.manifest\.json$/.test(path))
+  const sources = findFiles(
+    join(root, 'packages'),
+    (path) => !/\.test\.ts$|\.md$|oclif\.manifest\.json$/.test(path),
+  )
   const shared = ['tsconfig.base.json', 'tsconfig.package.json', 'pnpm-lock.yaml', 'scripts/tsup-preset.ts']
   return [...sources, ...shared.map((name) => join(root, name))]
 }
@@ -99,7 +105,11 @@ export async function runMain(main) {
   try {
     process.exitCode = (await main()) ?? 0
   } catch (error) {
-    say(error instanceof SetupError ? `error: ${error.message}` : String(error instanceof Error ? error.stack : error))
+    say(
+      error instanceof SetupError
+        ? `error: ${error.message}`
+        : String(error instanceof Error ? error.stack : error),
+    )
     process.exitCode = 1
   }
 }

@@ -46,7 +46,8 @@ async function acquire(folder, lock) {
     else {
       if (!told) say(`setup: waiting for another setup (pid ${holder?.pid ?? 'unknown'}) ...`)
       told = true
-      if (Date.now() > deadline) throw new SetupError(`another setup still holds ${lock}; end it and try again`)
+      if (Date.now() > deadline)
+        throw new SetupError(`another setup still holds ${lock}; end it and try again`)
       await sleep(200)
     }
   }

@@ -39,7 +39,11 @@ export function createStamps(file) {
  */
 export function hashFiles(root, files) {
   const hash = createHash('sha256')
-  for (const file of files.toSorted()) hash.update(`${relative(root, file)}\0`).update(readFileSync(file)).update('\0')
+  for (const file of files.toSorted())
+    hash
+      .update(`${relative(root, file)}\0`)
+      .update(readFileSync(file))
+      .update('\0')
   return hash.digest('hex')
 }
 

@@ -39,7 +39,11 @@ export function planToolchain(root) {
   const build = nodePackages[target]
   if (build) {
     const node = `${build.name}@${nodeVersion}`
-    return { key: `${node} ${pnpm}`, install: [node, pnpm], nodePath: `node_modules/${build.name}/${build.binary}` }
+    return {
+      key: `${node} ${pnpm}`,
+      install: [node, pnpm],
+      nodePath: `node_modules/${build.name}/${build.binary}`,
+    }
   }
   if (Number(process.versions.node.split('.')[0]) < oldestNode) {
     throw new SetupError(
@@ -47,7 +51,11 @@ export function planToolchain(root) {
         `npm has no Node ${nodeVersion} for ${target}: install Node ${oldestNode} and run this again`,
     )
   }
-  return { key: `${process.execPath} ${process.version} ${pnpm}`, install: [pnpm], nodePath: process.execPath }
+  return {
+    key: `${process.execPath} ${process.version} ${pnpm}`,
+    install: [pnpm],
+    nodePath: process.execPath,
+  }
 }
 
 /** The packageManager field is the one place that names pnpm's version. @param {string} root */
@@ -65,7 +73,14 @@ function readPackageManager(root) {
 export async function installToolchain(tools, plan) {
   removeLeftovers(tools)
   const incoming = mkdtempSync(join(tools, incomingPrefix))
-  const flags = ['--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--ignore-scripts=false', '--loglevel=error']
+  const flags = [
+    '--no-save',
+    '--no-package-lock',
+    '--no-audit',
+    '--no-fund',
+    '--ignore-scripts=false',
+    '--loglevel=error',
+  ]
   await runQuietly([...npmCommand(), 'install', '--prefix', incoming, ...flags, ...plan.install], {
     cwd: incoming,
     hint: 'Is a package registry reachable? `npm ping` tells.',

@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { lastLines, runCommand } from '../command.ts'
+import { root } from '../root.ts'
+import { hasCommand, isRoot } from './machine.ts'
+
+const suite = 'bookworm'
+const included = ['ca-certificates', 'git', 'openssh-client', 'procps', 'python3-minimal', 'python3']
+const unwanted = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*']
+
+/**
+ * The root filesystem that runtime tests use as an image: made once from Debian's packages and kept under .cache/, so
+ * that no test pulls from an image registry.
+ */
+export async function prepareRootfs(): Promise<string | undefined> {
+  const path = rootfsPath()
+  if (existsSync(path)) return path
+  if (!hasCommand('mmdebstrap') || !isRoot()) {
+    console.log('rootfs: not made, it needs root and mmdebstrap; tests that need an image are skipped')
+    return undefined
+  }
+  console.log(`rootfs: making Debian ${suite} with ${included.join(' ')} (about half a minute) ...`)
+  return makeRootfs(path)
+}
+
+function rootfsPath(): string {
+  const key = createHash('sha256')
+    .update(JSON.stringify([included, unwanted]))
+    .digest('hex')
+    .slice(0, 12)
+  return join(root, '.cache', `rootfs-${suite}-${process.arch}-${key}.tar`)
+}
+
+async function makeRootfs(path: string): Promise<string | undefined> {
+  const partial = `${path}.${process.pid}`
+  mkdirSync(join(root, '.cache'), { recursive: true })
+  const since = performance.now()
+  const argv = [
+    'mmdebstrap',
+    '--variant=minbase',
+    '--format=tar',
+    `--include=${included.join(',')}`,
+    ...unwanted.map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
+    '--aptopt=Acquire::Languages "none"',
+    suite,
+    partial,
+    ...hostSources(),
+  ]
+  const { code, output } = await runCommand(argv, { timeoutMs: 10 * 60_000 })
+  if (code !== 0) {
+    rmSync(partial, { force: true })
+    console.log(
+      `rootfs: no package mirror answered, or mmdebstrap failed; tests that need an image are skipped`,
+    )
+    console.log(lastLines(output, 15))
+    return undefined
+  }
+  renameSync(partial, path)
+  console.log(`rootfs: made in ${((performance.now() - since) / 1000).toFixed(1)} s`)
+  return path
+}
+
+/** A Debian of the same suite knows a mirror that works from here; elsewhere mmdebstrap asks Debian's own. */
+function hostSources(): string[] {
+  const files = ['/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list']
+  const usable = files.find(
+    (file) => existsSync(file) && new RegExp(`\\b${suite}\\b`).test(readFileSync(file, 'utf8')),
+  )
+  return usable === undefined ? [] : [usable]
+}

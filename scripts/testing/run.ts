@@ -1,0 +1,88 @@
+// `npm test`, on Node 24: prepares the machine, runs the checks and every test, and leaves nothing behind.
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { listStaticSteps, runSteps } from '../check/steps.ts'
+import { withLocalTools } from '../command.ts'
+import { root } from '../root.ts'
+import { startDockerd, type TestEngine } from './dockerd.ts'
+import { sweepEngines } from './engine-records.ts'
+import { prepareMachine } from './machine.ts'
+import { prepareRootfs } from './rootfs.ts'
+import { concludeRun, describeSkips, type Totals } from './totals.ts'
+
+const nothing: Totals = { passed: 0, failed: 0, skipped: [] }
+
+async function main(): Promise<number> {
+  const checks = await runSteps(listStaticSteps())
+  const failedChecks = checks.filter(({ passed }) => !passed)
+  const totals = await withRuntimes(runTests)
+  for (const line of describeSkips(totals.skipped)) console.log(line)
+  for (const { name } of failedChecks) console.log(`failed check: ${name}`)
+  const { line, exitCode } = concludeRun(totals, failedChecks.length)
+  console.log(line)
+  return exitCode
+}
+
+/** Gives the tests what this machine can offer, and takes it away again also after Ctrl-C. */
+async function withRuntimes(
+  work: (env: NodeJS.ProcessEnv, signal: AbortSignal) => Promise<Totals>,
+): Promise<Totals> {
+  const interrupted = new AbortController()
+  const interrupt = (): void => interrupted.abort()
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt)
+  let engine: TestEngine | undefined
+  try {
+    await prepareMachine()
+    await sweepEngines()
+    const rootfs = await prepareRootfs()
+    engine = await startDockerd()
+    return await work(
+      {
+        ...withLocalTools(),
+        ...(rootfs === undefined ? {} : { HOLM_TEST_ROOTFS: rootfs }),
+        ...(engine === undefined ? {} : { HOLM_TEST_DOCKER_HOST: engine.host }),
+      },
+      interrupted.signal,
+    )
+  } finally {
+    await engine?.stop()
+  }
+}
+
+async function runTests(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Totals> {
+  const folder = mkdtempSync(join(tmpdir(), 'holm-totals-'))
+  const file = join(folder, 'totals.json')
+  const reporters = ['--reporter=default', '--reporter=./scripts/testing/totals-reporter.ts']
+  const code = await runVitest(
+    [...reporters, ...process.argv.slice(2)],
+    { ...env, HOLM_TEST_TOTALS: file },
+    signal,
+  )
+  const totals = readTotals(file)
+  rmSync(folder, { recursive: true, force: true })
+  // vitest can fail without any test having failed: a threshold, a bad configuration, an interruption.
+  return code !== 0 && totals.failed === 0 ? { ...totals, failed: 1 } : totals
+}
+
+function runVitest(args: readonly string[], env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<number> {
+  if (signal.aborted) return Promise.resolve(130)
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
+  const child = spawn(process.execPath, [vitest, 'run', ...args], { cwd: root, env, stdio: 'inherit' })
+  signal.addEventListener('abort', () => child.kill('SIGINT'))
+  child.on('error', reject)
+  child.on('close', (code) => resolve(code ?? 130))
+  return promise
+}
+
+function readTotals(file: string): Totals {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Totals
+  } catch {
+    return nothing
+  }
+}
+
+process.exitCode = await main()

@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest'
+import { concludeRun, describeSkips } from './totals.ts'
+
+it('fails when a test or a check failed, and when nothing ran', () => {
+  expect(concludeRun({ passed: 3, failed: 0, skipped: [] }, 0)).toEqual({
+    line: '3 passed, 0 failed, 0 skipped',
+    exitCode: 0,
+  })
+  expect(concludeRun({ passed: 3, failed: 1, skipped: [] }, 0).exitCode).toBe(1)
+  expect(concludeRun({ passed: 3, failed: 0, skipped: [] }, 2)).toEqual({
+    line: '3 passed, 2 failed, 0 skipped',
+    exitCode: 1,
+  })
+  expect(concludeRun({ passed: 0, failed: 0, skipped: [] }, 0).exitCode).toBe(1)
+})
+
+it('lists skipped tests once per file and reason', () => {
+  const skip = (name: string, reason: string) => ({ file: 'a.test.ts', name, reason })
+  const skips = [skip('one', 'no docker'), skip('two', 'no docker'), skip('three', 'to do')]
+  expect(describeSkips(skips)).toEqual([
+    'skipped 2 in a.test.ts: no docker (one; two)',
+    'skipped 1 in a.test.ts: to do (three)',
+  ])
+})

@@ -1,0 +1,28 @@
+export interface Skip {
+  readonly file: string
+  readonly name: string
+  readonly reason: string
+}
+
+export interface Totals {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: readonly Skip[]
+}
+
+/** One line for all tests of a file that were skipped for the same reason, so that the list stays readable. */
+export function describeSkips(skipped: readonly Skip[]): string[] {
+  const groups = Map.groupBy(skipped, ({ file, reason }) => `${file}: ${reason}`)
+  return [...groups].map(([title, skips]) => {
+    const names = skips.slice(0, 3).map(({ name }) => name)
+    const more = skips.length > names.length ? `, and ${skips.length - names.length} more` : ''
+    return `skipped ${skips.length} in ${title} (${names.join('; ')}${more})`
+  })
+}
+
+/** The last line of `npm test`. A run without tests has not shown anything, so it is no success. */
+export function concludeRun(totals: Totals, failedChecks: number): { line: string; exitCode: number } {
+  const failed = totals.failed + failedChecks
+  const line = `${totals.passed} passed, ${failed} failed, ${totals.skipped.length} skipped`
+  return { line, exitCode: failed > 0 || totals.passed === 0 ? 1 : 0 }
+}
