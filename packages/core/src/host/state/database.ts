@@ -1,0 +1,112 @@
+import { chmodSync, existsSync, mkdirSync, renameSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { HolmError } from '../../errors.ts'
+
+export interface OpenedDatabase {
+  readonly database: DatabaseSync
+  /** True when there was none, or a damaged one was set aside: records are to be rebuilt from the runtimes. */
+  readonly fresh: boolean
+  /** Where a damaged file was moved. */
+  readonly backup: string | undefined
+}
+
+const schemaVersion = 1
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS environments (
+    namespace TEXT NOT NULL, name TEXT NOT NULL, provider TEXT NOT NULL, phase TEXT NOT NULL,
+    project TEXT NOT NULL, source TEXT NOT NULL, hash TEXT NOT NULL, record TEXT NOT NULL,
+    created_at TEXT NOT NULL, updated_at TEXT NOT NULL, PRIMARY KEY (namespace, name)
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS environments_project ON environments (namespace, project);
+  CREATE TABLE IF NOT EXISTS locks (
+    key TEXT PRIMARY KEY, pid INTEGER NOT NULL, started_at TEXT NOT NULL, operation TEXT NOT NULL, since TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, environment TEXT, event TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS events_environment ON events (environment, id);
+`
+
+/** Opens the state file, or makes it (0600). Many holm processes may use it at once: WAL, and 10 s of patience for a writer. */
+export function openDatabase(path: string): OpenedDatabase {
+  const existed = existsSync(path)
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    return { database: openAt(path, existed), fresh: !existed, backup: undefined }
+  } catch (error) {
+    if (!isDamaged(error)) throw unreadable(path, error)
+    const backup = setAside(path)
+    return { database: openAt(path, false), fresh: true, backup }
+  }
+}
+
+function openAt(path: string, existed: boolean): DatabaseSync {
+  // Required, not imported: the module is loaded only by commands that have state to look at.
+  const { DatabaseSync: Database } = createRequire(import.meta.url)(
+    'node:sqlite',
+  ) as typeof import('node:sqlite')
+  const database = new Database(path, { timeout: 10_000 })
+  try {
+    migrate(database)
+    if (!existed) chmodSync(path, 0o600)
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+function migrate(database: DatabaseSync): void {
+  const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
+  if (version === schemaVersion) return
+  if (version > schemaVersion) {
+    throw new HolmError(
+      'HOLM_CONFIG_UNREADABLE',
+      `the state file has version ${version}, this holm knows ${schemaVersion}`,
+      {
+        hint: 'Use the newer holm that wrote it, or set HOLM_HOME to another folder.',
+      },
+    )
+  }
+  database.exec('PRAGMA journal_mode = WAL')
+  database.exec('PRAGMA synchronous = NORMAL')
+  database.exec(schema)
+  database.exec(`PRAGMA user_version = ${schemaVersion}`)
+}
+
+/** SQLITE_CORRUPT (11) and SQLITE_NOTADB (26), https://www.sqlite.org/rescode.html */
+export function isDamaged(error: unknown): boolean {
+  const code = (error as { errcode?: number }).errcode
+  return code !== undefined && [11, 26].includes(code & 0xff)
+}
+
+function setAside(path: string): string {
+  const backup = `${path}.damaged-${new Date().toISOString().replace(/[:.]/g, '-')}`
+  renameSync(path, backup)
+  for (const suffix of ['-wal', '-shm'])
+    if (existsSync(path + suffix)) renameSync(path + suffix, backup + suffix)
+  return backup
+}
+
+function unreadable(path: string, error: unknown): HolmError {
+  if (error instanceof HolmError) return error
+  const code = (error as { errcode?: number; code?: string }).errcode
+  // SQLITE_FULL
+  if (code === 13 || (error as NodeJS.ErrnoException).code === 'ENOSPC') {
+    return new HolmError('HOLM_DISK_FULL', `no space left for the state file ${path}`, {
+      hint: 'Free some space and try again.',
+      cause: error,
+    })
+  }
+  return new HolmError(
+    'HOLM_CONFIG_UNREADABLE',
+    `cannot open the state file ${path}: ${(error as Error).message}`,
+    {
+      hint: 'Make its folder writable, or set HOLM_HOME to a folder that is.',
+      cause: error,
+    },
+  )
+}

@@ -1,0 +1,91 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { EnvironmentSpec } from '../../spec.ts'
+
+/** What holm wrote down about an environment. The runtime's labels are the truth for what exists. */
+export interface EnvironmentRecord {
+  readonly namespace: string
+  readonly name: string
+  readonly provider: string
+  /** 'creating' until `up` is through: found again with a dead owner, it is half-made. */
+  readonly phase: 'creating' | 'ready'
+  readonly project: string
+  readonly source: string
+  readonly hash: string
+  readonly createdAt: string
+  readonly details: RecordDetails
+}
+
+export interface RecordDetails {
+  readonly blueprint: string
+  /** Absent for an environment whose record was rebuilt from the runtime's labels. */
+  readonly spec?: EnvironmentSpec
+  /** Variables that the user's login shell sets inside (devcontainer's userEnvProbe). */
+  readonly userEnv?: Readonly<Record<string, string>>
+  readonly user?: string
+  readonly workdir?: string
+}
+
+type Row = Record<string, string>
+
+export interface Records {
+  get(name: string): EnvironmentRecord | undefined
+  list(): EnvironmentRecord[]
+  ofProject(project: string): EnvironmentRecord[]
+  put(record: EnvironmentRecord): void
+  remove(name: string): void
+}
+
+export function createRecords(database: DatabaseSync, namespace: string): Records {
+  const select = 'SELECT * FROM environments WHERE namespace = ?'
+  return {
+    get: (name) => {
+      const row = database.prepare(`${select} AND name = ?`).get(namespace, name)
+      return row === undefined ? undefined : recordOf(row as Row)
+    },
+    list: () => (database.prepare(`${select} ORDER BY name`).all(namespace) as Row[]).map(recordOf),
+    ofProject: (project) =>
+      (database.prepare(`${select} AND project = ? ORDER BY name`).all(namespace, project) as Row[]).map(
+        recordOf,
+      ),
+    put: (record) => putRecord(database, record),
+    remove: (name) =>
+      void database.prepare('DELETE FROM environments WHERE namespace = ? AND name = ?').run(namespace, name),
+  }
+}
+
+function putRecord(database: DatabaseSync, record: EnvironmentRecord): void {
+  database
+    .prepare(
+      `INSERT INTO environments (namespace, name, provider, phase, project, source, hash, record, created_at, updated_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (namespace, name) DO UPDATE SET provider = excluded.provider, phase = excluded.phase,
+         project = excluded.project, source = excluded.source, hash = excluded.hash, record = excluded.record,
+         updated_at = excluded.updated_at`,
+    )
+    .run(
+      record.namespace,
+      record.name,
+      record.provider,
+      record.phase,
+      record.project,
+      record.source,
+      record.hash,
+      JSON.stringify(record.details),
+      record.createdAt,
+      new Date().toISOString(),
+    )
+}
+
+function recordOf(row: Row): EnvironmentRecord {
+  return {
+    namespace: row['namespace'] ?? '',
+    name: row['name'] ?? '',
+    provider: row['provider'] ?? '',
+    phase: row['phase'] === 'ready' ? 'ready' : 'creating',
+    project: row['project'] ?? '',
+    source: row['source'] ?? '',
+    hash: row['hash'] ?? '',
+    createdAt: row['created_at'] ?? '',
+    details: JSON.parse(row['record'] ?? '{}') as RecordDetails,
+  }
+}
