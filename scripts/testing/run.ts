@@ -1,5 +1,5 @@
 // `npm test`, on Node 24: prepares the machine, runs the checks and every test, and leaves nothing behind.
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -70,11 +70,28 @@ function runVitest(args: readonly string[], env: NodeJS.ProcessEnv, signal: Abor
   if (signal.aborted) return Promise.resolve(130)
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
-  const child = spawn(process.execPath, [vitest, 'run', ...args], { cwd: root, env, stdio: 'inherit' })
-  signal.addEventListener('abort', () => child.kill('SIGINT'))
+  // A group of its own: vitest would wait for its workers, so an interruption has to reach those as well.
+  const detached = process.platform !== 'win32'
+  const child = spawn(process.execPath, [vitest, 'run', ...args], {
+    cwd: root,
+    env,
+    stdio: 'inherit',
+    detached,
+  })
+  signal.addEventListener('abort', () => endGroup(child))
   child.on('error', reject)
   child.on('close', (code) => resolve(code ?? 130))
   return promise
+}
+
+function endGroup(child: ChildProcess): void {
+  const send = (name: NodeJS.Signals): void => {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+    if (process.platform === 'win32') child.kill(name)
+    else process.kill(-child.pid, name)
+  }
+  send('SIGTERM')
+  setTimeout(() => send('SIGKILL'), 5_000).unref()
 }
 
 function readTotals(file: string): Totals {
