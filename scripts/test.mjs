@@ -14,8 +14,14 @@ await runMain(async () => {
   process.on('SIGINT', () => {})
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   process.on('SIGHUP', () => child.kill('SIGHUP'))
+  // npm dies of a SIGTERM without passing it on: losing the parent means that nobody waits for us any more.
+  const parent = process.ppid
+  const watch = setInterval(() => process.ppid === parent || child.kill('SIGTERM'), 500)
   return new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('close', (code) => resolve(code ?? 1))
+    child.on('close', (code) => {
+      clearInterval(watch)
+      resolve(code ?? 1)
+    })
   })
 })
