@@ -5,7 +5,7 @@ export interface Import {
 }
 
 const statement = /^\s*(?:import|export)\s+(type\s+)?(?:[\w$*\s{},]+?\s+from\s+)?['"]([^'"]+)['"]/gm
-const dynamic = /\bimport\(\s*['"]([^'"]+)['"]/g
+const dynamic = /(?<!typeof )\bimport\(\s*['"]([^'"]+)['"]/g
 
 /**
  * The modules that a file's import statements name. A pattern is enough, because oxfmt keeps the statements in one
