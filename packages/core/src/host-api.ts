@@ -22,8 +22,10 @@ export interface UpOptions extends CallOptions {
   readonly provider?: string
   /** Overrides the blueprint's base. */
   readonly base?: string
-  /** Remove and make anew when the blueprint changed (or always, with 'always'). */
+  /** Remove the environment and make it anew. */
   readonly recreate?: boolean
+  /** Leave a failed environment for a look inside, instead of removing it. */
+  readonly keep?: boolean
   readonly cwd?: string
 }
 
@@ -42,14 +44,19 @@ export interface ProviderSelection {
   readonly provider: string
   /** One sentence: "docker: best usable provider that takes image bases". */
   readonly reason: string
-  readonly considered: readonly { readonly id: string; readonly fits: boolean; readonly reasons: readonly string[] }[]
+  readonly considered: readonly {
+    readonly id: string
+    readonly fits: boolean
+    readonly reasons: readonly string[]
+  }[]
 }
 
 /** An environment as holm knows it: the runtime's truth joined with what holm recorded. */
 export interface EnvironmentInfo {
   readonly name: string
   readonly provider: string
-  readonly status: EnvironmentState['status']
+  /** 'unknown': its provider cannot be asked now, `reason` says why. */
+  readonly status: EnvironmentState['status'] | 'unknown'
   readonly blueprint: string
   readonly source: string
   readonly project: string
@@ -135,27 +142,57 @@ export interface HostApi {
   /** One environment; HOLM_ENVIRONMENT_NOT_FOUND for an unknown name. */
   status(name?: string, options?: CallOptions & { readonly projectFolder?: string }): Promise<EnvironmentInfo>
   exec(options: ExecOptions): Promise<Process>
-  logs(name: string | undefined, options: LogsOptions & CallOptions & { readonly projectFolder?: string }): AsyncIterable<LogChunk>
+  logs(
+    name: string | undefined,
+    options: LogsOptions & CallOptions & { readonly projectFolder?: string },
+  ): AsyncIterable<LogChunk>
   start(name?: string, options?: CallOptions & { readonly projectFolder?: string }): Promise<EnvironmentInfo>
-  stop(name?: string, options?: CallOptions & { readonly graceMs?: number; readonly projectFolder?: string }): Promise<EnvironmentInfo>
-  destroy(name?: string, options?: CallOptions & { readonly volumes?: boolean; readonly projectFolder?: string }): Promise<{ readonly name: string; readonly existed: boolean }>
+  stop(
+    name?: string,
+    options?: CallOptions & { readonly graceMs?: number; readonly projectFolder?: string },
+  ): Promise<EnvironmentInfo>
+  destroy(
+    name?: string,
+    options?: CallOptions & { readonly volumes?: boolean; readonly projectFolder?: string },
+  ): Promise<{ readonly name: string; readonly existed: boolean }>
   /** Stored events, oldest first. */
   events(options?: { readonly environment?: string; readonly limit?: number }): readonly StoredEvent[]
   readonly blueprints: {
     list(): Promise<readonly BlueprintEntry[]>
     /** The blueprint after `extends`, and the spec it becomes. */
-    show(reference: string | undefined, options?: { readonly cwd?: string }): Promise<{ readonly blueprint: Blueprint | undefined; readonly spec: EnvironmentSpec }>
-    validate(reference: string | undefined, options?: { readonly cwd?: string }): Promise<{ readonly source: string; readonly warnings: readonly string[] }>
-    init(options: { readonly cwd: string; readonly template?: string; readonly force?: boolean }): Promise<{ readonly path: string; readonly template: string; readonly reason: string }>
+    show(
+      reference: string | undefined,
+      options?: { readonly cwd?: string },
+    ): Promise<{ readonly blueprint: Blueprint | undefined; readonly spec: EnvironmentSpec }>
+    validate(
+      reference: string | undefined,
+      options?: { readonly cwd?: string },
+    ): Promise<{ readonly source: string; readonly warnings: readonly string[] }>
+    init(options: {
+      readonly cwd: string
+      readonly template?: string
+      readonly force?: boolean
+    }): Promise<{ readonly path: string; readonly template: string; readonly reason: string }>
   }
   readonly bases: {
     list(): Promise<readonly BaseEntry[]>
     /** Registers a local tarball, folder or image under a name; nothing is copied. */
     add(name: string, source: string): Promise<BaseEntry>
     /** Copies a tarball or downloads a URL into the cache (resumable, checksum verified). */
-    import(name: string, source: string, options?: CallOptions & { readonly sha256?: string }): Promise<BaseEntry>
+    import(
+      name: string,
+      source: string,
+      options?: CallOptions & { readonly sha256?: string },
+    ): Promise<BaseEntry>
     /** Builds a root filesystem from the distribution's packages. */
-    build(name: string, options?: CallOptions & { readonly include?: readonly string[]; readonly mirror?: string; readonly as?: string }): Promise<BaseEntry>
+    build(
+      name: string,
+      options?: CallOptions & {
+        readonly include?: readonly string[]
+        readonly mirror?: string
+        readonly as?: string
+      },
+    ): Promise<BaseEntry>
     remove(name: string): Promise<BaseEntry>
   }
   readonly providers: {
@@ -165,14 +202,21 @@ export interface HostApi {
   readonly config: {
     list(): Promise<readonly ConfigValue[]>
     get(key: string): Promise<ConfigValue>
-    set(key: string, value: string, options?: { readonly scope?: 'user' | 'project' }): Promise<{ readonly path: string }>
+    set(
+      key: string,
+      value: string,
+      options?: { readonly scope?: 'user' | 'project' },
+    ): Promise<{ readonly path: string }>
   }
   readonly plugins: {
     list(): Promise<readonly PluginInfo[]>
     install(specifier: string, options?: CallOptions): Promise<PluginInfo>
     link(folder: string): Promise<PluginInfo>
     remove(name: string): Promise<{ readonly name: string }>
-    create(options: { readonly folder: string; readonly name: string }): Promise<{ readonly folder: string; readonly files: readonly string[] }>
+    create(options: {
+      readonly folder: string
+      readonly name: string
+    }): Promise<{ readonly folder: string; readonly files: readonly string[] }>
   }
   /** Commands that plugins add: `list` reads manifests only, `load` imports the one plugin. */
   readonly commands: {

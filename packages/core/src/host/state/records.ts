@@ -19,6 +19,8 @@ export interface RecordDetails {
   readonly blueprint: string
   /** Absent for an environment whose record was rebuilt from the runtime's labels. */
   readonly spec?: EnvironmentSpec
+  /** The spec as the blueprint alone declares it, without what the base added: what a later `up` compares with. */
+  readonly declared?: EnvironmentSpec
   /** Variables that the user's login shell sets inside (devcontainer's userEnvProbe). */
   readonly userEnv?: Readonly<Record<string, string>>
   readonly user?: string

@@ -1,0 +1,212 @@
+import { HolmError, assertNotAborted } from '../../errors.ts'
+import type { EnvironmentState, Provider } from '../../provider.ts'
+import { requireFacet } from '../../facets.ts'
+import type { EnvironmentSpec, LifecycleStage } from '../../spec.ts'
+import { probeUserEnv, provision, runStage, type Inside } from '../provision/index.ts'
+import type { HostContext } from '../context.ts'
+import type { Operation } from '../operation.ts'
+import type { EnvironmentRecord } from '../state/index.ts'
+import { createInside } from './inside.ts'
+import { withBaseInfo, type Plan } from './plan.ts'
+import { readSecrets } from './secrets.ts'
+
+export interface Created {
+  readonly state: EnvironmentState
+  readonly spec: EnvironmentSpec
+  readonly record: EnvironmentRecord
+}
+
+interface Work {
+  readonly host: HostContext
+  readonly plan: Plan
+  readonly operation: Operation
+}
+
+/**
+ * From nothing to a provisioned, running environment. The record says `creating` before the provider is asked, so that
+ * a killed holm leaves something that the next one recognises as half-made.
+ */
+export async function createEnvironment(work: Work, keep: boolean): Promise<Created> {
+  const { host, plan, operation } = work
+  await runInitialize(work)
+  const record = draftRecord(host, plan)
+  host.state.records.put(record)
+  try {
+    const created = await makeAndProvision(work, record)
+    host.state.records.put(created.record)
+    return created
+  } catch (error) {
+    await leaveNothing({ ...work, operation: operation.withSignal(new AbortController().signal) }, error, keep)
+    throw error
+  }
+}
+
+async function makeAndProvision(work: Work, draft: EnvironmentRecord): Promise<Created> {
+  const { plan, operation } = work
+  const { provider } = plan
+  const spec = await resolveBase(work)
+  await operation.step('create', () => provider.create(spec, operation.context))
+  const state = await operation.step('start', () => provider.start(plan.name, operation.context))
+  const secrets = await readSecrets(spec.secrets, { env: work.host.env, runner: work.host.runner, signal: operation.signal })
+  operation.hide(Object.values(secrets))
+  await provisionEnvironment(work, spec, secrets)
+  const userEnv = await probeEnv(work, spec, secrets)
+  const record: EnvironmentRecord = { ...draft, phase: 'ready', details: detailsOf(plan, spec, userEnv) }
+  await runLifecycle({ provider, operation, spec, userEnv, secrets }, ['onCreate', 'updateContent', 'postCreate', 'postStart', 'postAttach'])
+  return { state, spec, record }
+}
+
+/** What must be known of the base before the environment is made: a Dockerfile is built, an image's metadata is read. */
+async function resolveBase({ host, plan, operation }: Work): Promise<EnvironmentSpec> {
+  const { provider, spec, loaded } = plan
+  const { base } = spec
+  if (base.kind === 'build') {
+    const info = await operation.step('build', () => requireFacet(provider, 'build').build(base, operation.context))
+    return withBaseInfo(plan, info, host.env)
+  }
+  if (loaded.format !== 'devcontainer' || !provider.images || base.kind === 'host') return spec
+  const { images } = provider
+  const info = (await images.inspect(base, operation.context)) ?? (await operation.step('base', () => images.prepare(base, operation.context)))
+  return withBaseInfo(plan, info, host.env)
+}
+
+async function provisionEnvironment(work: Work, spec: EnvironmentSpec, secrets: Record<string, string>): Promise<void> {
+  const { host, plan, operation } = work
+  await host.registry.loadForHooks(['beforeProvision'])
+  await host.hooks.before('beforeProvision', { spec, provider: plan.provider.id })
+  const inside = createInside({
+    provider: plan.provider,
+    name: plan.name,
+    operation,
+    // Packages and scripts are installed by the environment's administrator, whoever works in it later.
+    defaults: { spec: { ...spec, exec: { env: {}, probe: 'none' } }, user: adminOf(plan.provider), workdir: undefined, userEnv: {}, secrets },
+  })
+  await provision(spec, inside, operation)
+}
+
+/** Processes have no other user than the caller; everything else has root. */
+function adminOf(provider: Provider): string | undefined {
+  return provider.traits.isolation === 'process' || provider.traits.isolation === 'none' ? undefined : 'root'
+}
+
+async function probeEnv(work: Work, spec: EnvironmentSpec, secrets: Record<string, string>): Promise<Readonly<Record<string, string>>> {
+  if (spec.exec.probe === 'none') return {}
+  const inside = insideAsUser({ provider: work.plan.provider, operation: work.operation, spec, userEnv: {}, secrets })
+  return probeUserEnv(spec.exec.probe, inside, { reporter: work.operation, signal: work.operation.signal })
+}
+
+interface LifecycleWork {
+  readonly provider: Provider
+  readonly operation: Operation
+  readonly spec: EnvironmentSpec
+  readonly userEnv: Readonly<Record<string, string>>
+  readonly secrets: Readonly<Record<string, string>>
+}
+
+const order: readonly LifecycleStage[] = ['initialize', 'onCreate', 'updateContent', 'postCreate', 'postStart', 'postAttach']
+
+/**
+ * Runs the stages in order. holm has no daemon, so stages after `waitFor` run here, too; they can no longer fail `up`,
+ * only warn, and a failure stops the stages behind it, as the devcontainer specification asks.
+ */
+export async function runLifecycle(work: LifecycleWork, stages: readonly LifecycleStage[]): Promise<void> {
+  const { spec, operation } = work
+  const wanted = stages.filter((stage) => spec.lifecycle[stage].length > 0)
+  if (wanted.length === 0) return
+  const inside = insideAsUser(work)
+  for (const stage of wanted) {
+    assertNotAborted(operation.signal)
+    const late = order.indexOf(stage) > order.indexOf(spec.lifecycle.waitFor)
+    const run = (): Promise<void> => runStage({ stage, commands: spec.lifecycle[stage], inside, reporter: operation })
+    if (!late) {
+      await run()
+      continue
+    }
+    const failure = await run().then(() => undefined, (error: unknown) => error as Error)
+    if (operation.signal.aborted) throw failure ?? new HolmError('HOLM_INTERRUPTED', 'interrupted')
+    if (failure) {
+      operation.warn(`${stage} failed: ${failure.message}`, `The environment is up; repair the command and run it with: holm exec ${spec.name} -- …`)
+      return
+    }
+  }
+}
+
+function insideAsUser({ provider, operation, spec, userEnv, secrets }: LifecycleWork): Inside {
+  return createInside({
+    provider,
+    name: spec.name,
+    operation,
+    defaults: { spec, user: spec.exec.user, workdir: spec.exec.workdir, userEnv, secrets },
+  })
+}
+
+/** `initialize` runs on this machine, in the project folder, before anything is made. */
+async function runInitialize({ host, plan, operation }: Work): Promise<void> {
+  const commands = plan.spec.lifecycle.initialize
+  if (commands.length === 0) return
+  const here: Inside = {
+    run: async ({ argv, env, input, signal }) =>
+      host.runner.run(argv, {
+        cwd: plan.loaded.project,
+        signal: signal ?? operation.signal,
+        ...(env === undefined ? {} : { env: { ...definedEnv(host.env), ...env } }),
+        ...(input === undefined ? {} : { input }),
+      }),
+  }
+  await runStage({ stage: 'initialize', commands, inside: here, reporter: operation })
+}
+
+function definedEnv(env: HostContext['env']): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
+}
+
+function draftRecord(host: HostContext, plan: Plan): EnvironmentRecord {
+  return {
+    namespace: host.namespace,
+    name: plan.name,
+    provider: plan.provider.id,
+    phase: 'creating',
+    project: plan.loaded.project,
+    source: plan.loaded.source,
+    hash: plan.hash,
+    createdAt: new Date().toISOString(),
+    details: detailsOf(plan, plan.spec, {}),
+  }
+}
+
+function detailsOf(plan: Plan, spec: EnvironmentSpec, userEnv: Readonly<Record<string, string>>): EnvironmentRecord['details'] {
+  return {
+    blueprint: spec.origin.blueprint,
+    spec,
+    declared: plan.spec,
+    userEnv,
+    ...(spec.exec.user === undefined ? {} : { user: spec.exec.user }),
+    ...(spec.exec.workdir === undefined ? {} : { workdir: spec.exec.workdir }),
+  }
+}
+
+/** Removes what a failed or interrupted creation left, and says so; with `keep` it stays for a look inside. */
+async function leaveNothing({ host, plan, operation }: Work, cause: unknown, keep: boolean): Promise<void> {
+  const { name, provider } = plan
+  if (keep) {
+    operation.warn(`kept the failed environment ${name}`, `Look inside with: holm shell ${name}; then remove it: holm destroy ${name}`)
+    return
+  }
+  try {
+    const { status } = await provider.inspect(name, operation.context)
+    // A name that another holm won belongs to it.
+    if (status !== 'absent' && !isConflict(cause)) {
+      // Never the volumes: they may hold what an earlier environment of this name wrote.
+      await provider.remove(name, { volumes: false }, operation.context)
+      operation.warn(`removed the half-made environment ${name}`, 'Keep it for a look inside with: holm up --keep')
+    }
+    host.state.records.remove(name)
+  } catch (error) {
+    operation.warn(`the half-made environment ${name} could not be removed: ${(error as Error).message}`, `Remove it with: holm destroy ${name}`)
+  }
+}
+
+function isConflict(error: unknown): boolean {
+  const code = (error as { code?: string }).code
+  return code === 'HOLM_ENVIRONMENT_CONFLICT' || code === 'HOLM_ENVIRONMENT_BUSY'
+}

@@ -1,0 +1,149 @@
+import { realpath } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Base, EnvironmentSpec } from '../../spec.ts'
+import { HolmError, isHolmError } from '../../errors.ts'
+import type { BaseInfo, Provider, Traits } from '../../provider.ts'
+import type { ProviderSelection, UpOptions } from '../../host-api.ts'
+import { assertProviderOptions, hashSpec, loadBlueprint, toSpec, type LoadedBlueprint } from '../blueprint/index.ts'
+import type { HostContext } from '../context.ts'
+import type { Operation } from '../operation.ts'
+import type { EnvironmentRecord } from '../state/index.ts'
+import { labelsOf } from './labels.ts'
+import { chooseName } from './name.ts'
+import { misfits, needsOf, selectProvider, type Candidate } from './select-provider.ts'
+
+/** What `up` is about to do, with nothing changed yet. */
+export interface Plan {
+  readonly loaded: LoadedBlueprint
+  readonly name: string
+  readonly record: EnvironmentRecord | undefined
+  readonly provider: Provider
+  readonly selection: ProviderSelection
+  /** The spec as the blueprint alone declares it: what the hash is of. */
+  readonly spec: EnvironmentSpec
+  readonly hash: string
+}
+
+export interface Identity {
+  readonly loaded: LoadedBlueprint
+  readonly name: string
+  readonly record: EnvironmentRecord | undefined
+}
+
+/** Which blueprint, and which environment it means. */
+export async function identify(host: HostContext, options: UpOptions): Promise<Identity> {
+  const cwd = await realpath(resolve(host.cwd, options.cwd ?? '.'))
+  const loaded = await loadBlueprint(options.blueprint, {
+    cwd,
+    env: host.env,
+    paths: host.paths,
+    runner: host.runner,
+    platform: host.platform,
+  })
+  const { name, record } = chooseName(host.state.records, {
+    wanted: options.name,
+    defaultName: loaded.defaultName,
+    project: loaded.project,
+    source: loaded.source,
+  })
+  return { loaded, name, record }
+}
+
+export async function planUp(host: HostContext, identity: Identity, options: UpOptions, operation: Operation): Promise<Plan> {
+  const draft = createDraft(host, identity, options)
+  const selection = await chooseProvider({ host, identity, options, operation, draft })
+  const provider = await host.provider(selection.provider)
+  const drafted = await draft(selection.provider, provider.traits)
+  for (const warning of [...identity.loaded.warnings, ...drafted.warnings]) operation.warn(warning)
+  const { spec, hash } = await finishSpec(host, provider, drafted.spec)
+  return { ...identity, provider, selection, spec, hash }
+}
+
+/** What plugins and the provider have to say of a spec; then its hash and labels. */
+async function finishSpec(host: HostContext, provider: Provider, draft: EnvironmentSpec): Promise<{ spec: EnvironmentSpec; hash: string }> {
+  await host.registry.loadForHooks(['resolveSpec'])
+  const resolved = await host.hooks.resolve('resolveSpec', draft, { project: draft.origin.project })
+  await assertProviderOptions(resolved, provider.id, provider.optionsSchema, host.registry.ids('provider'))
+  const hash = hashSpec(resolved)
+  return { spec: { ...resolved, labels: { ...resolved.labels, ...labelsOf({ namespace: host.namespace, spec: resolved, hash }) } }, hash }
+}
+
+/** The same spec with what its base says of itself (image labels, user, variables). */
+export function withBaseInfo(plan: Plan, baseInfo: BaseInfo, env: HostContext['env']): EnvironmentSpec {
+  const { spec } = toSpec(plan.loaded, { name: plan.name, base: baseInfo.base, baseInfo, env, labels: plan.spec.labels })
+  return spec
+}
+
+type Draft = (provider: string, traits: Traits) => Promise<{ spec: EnvironmentSpec; warnings: readonly string[] }>
+
+/** Resolves the base for a provider and translates the blueprint. A blueprint without a base takes what the provider is best at. */
+function createDraft(host: HostContext, { loaded, name }: Identity, options: UpOptions): Draft {
+  return async (_provider, traits) => {
+    const request = options.base ?? loaded.base ?? defaultBase(host, traits)
+    const directory = options.base === undefined ? loaded.directory : host.cwd
+    const base: Base = await host.bases.resolve(request, { accepts: traits.bases, directory })
+    return toSpec(loaded, { name, base, env: host.env, labels: {} })
+  }
+}
+
+function defaultBase(host: HostContext, traits: Traits): string {
+  return traits.bases[0] === 'host' ? 'host' : host.config.get('base')
+}
+
+interface ChoiceInput {
+  readonly host: HostContext
+  readonly identity: Identity
+  readonly options: UpOptions
+  readonly operation: Operation
+  readonly draft: Draft
+}
+
+async function chooseProvider(input: ChoiceInput): Promise<ProviderSelection> {
+  const fixed = fixedProvider(input)
+  if (fixed !== undefined) return { ...fixed, considered: [] }
+  const { host, operation, draft } = input
+  await host.registry.loadForHooks(['selectProvider'])
+  const ids = host.registry.ids('provider')
+  if (ids.length === 0) {
+    throw new HolmError('HOLM_PROVIDER_NONE', 'no provider is installed', { hint: 'Install one: holm plugins install @holm/provider-docker' })
+  }
+  const candidates = await Promise.all(ids.map((id) => candidateOf(host, id, draft)))
+  const spec = candidates.find((candidate) => candidate.spec)?.spec
+  return selectProvider({
+    candidates,
+    probe: async (id) => (await host.provider(id)).probe(operation.context),
+    ask: async (probed) => (spec === undefined ? undefined : host.hooks.select('selectProvider', { spec, candidates: probed })),
+  })
+}
+
+/** A provider that was chosen by somebody: flag, existing environment, blueprint, configuration, in this order. */
+function fixedProvider({ host, identity, options }: ChoiceInput): { provider: string; reason: string } | undefined {
+  const { record, loaded, name } = identity
+  if (options.provider !== undefined) {
+    if (record !== undefined && record.provider !== options.provider && options.recreate !== true) throw otherProvider(name, record.provider, options.provider)
+    return { provider: options.provider, reason: `${options.provider}: asked for with --provider` }
+  }
+  if (record !== undefined) return { provider: record.provider, reason: `${record.provider}: the environment is there already` }
+  if (loaded.preferredProvider !== undefined) return { provider: loaded.preferredProvider, reason: `${loaded.preferredProvider}: named by the blueprint` }
+  const configured = host.config.get('provider')
+  return configured === undefined ? undefined : { provider: configured, reason: `${configured}: named by the configuration` }
+}
+
+function otherProvider(name: string, existing: string, wanted: string): HolmError {
+  return new HolmError('HOLM_ENVIRONMENT_CONFLICT', `environment ${name} runs on ${existing}, not on ${wanted}`, {
+    hint: `Add --recreate to move it (its own files are lost), or choose another --name.`,
+    details: { name, provider: existing, wanted },
+  })
+}
+
+async function candidateOf(host: HostContext, id: string, draft: Draft): Promise<Candidate & { readonly spec?: EnvironmentSpec }> {
+  const traits = host.registry.manifestOf('provider', id)?.traits ?? (await host.provider(id)).traits
+  try {
+    const { spec } = await draft(id, traits)
+    return { id, traits, spec, reasons: misfits(needsOf(spec), traits) }
+  } catch (error) {
+    // The base is the one thing that depends on the provider: not having it is no reason to give up on the others.
+    if (!isHolmError(error, 'HOLM_BASE_NOT_FOUND')) throw error
+    return { id, traits, reasons: [error.message] }
+  }
+}

@@ -1,0 +1,92 @@
+import { HolmError } from '../../errors.ts'
+import type { ProviderSelection } from '../../host-api.ts'
+import type { ProviderCandidate } from '../../hooks.ts'
+import type { Probe, Traits } from '../../provider.ts'
+import type { EnvironmentSpec } from '../../spec.ts'
+
+/** What a blueprint needs, told before a provider is chosen. */
+export interface Needs {
+  readonly mounts: ReadonlySet<'bind' | 'volume' | 'tmpfs'>
+  readonly network: 'default' | 'none' | 'host' | 'named'
+  /** Published ports whose number on this machine differs from the one inside. */
+  readonly mapsPorts: boolean
+  readonly privileged: boolean
+}
+
+export function needsOf(spec: Pick<EnvironmentSpec, 'mounts' | 'network' | 'ports' | 'security'>): Needs {
+  const { network } = spec
+  return {
+    mounts: new Set(spec.mounts.map((mount) => mount.type)),
+    network: network === 'default' || network === 'none' || network === 'host' ? network : 'named',
+    mapsPorts: spec.ports.some((port) => port.host !== undefined && port.host !== port.container),
+    privileged: spec.security.privileged || spec.security.devices.length > 0,
+  }
+}
+
+/** Why a provider with these traits cannot run it; empty when it can. */
+export function misfits(needs: Needs, traits: Traits): string[] {
+  const missing = [...needs.mounts].filter((kind) => !traits.mounts.includes(kind))
+  return [
+    ...missing.map((kind) => `has no ${kind} mounts`),
+    ...(traits.networks.includes(needs.network) ? [] : [`has no network "${needs.network}"`]),
+    ...(needs.mapsPorts && !traits.mapsPorts ? ['cannot map a port to another number'] : []),
+    ...(needs.privileged && traits.isolation === 'process' ? ['has no privileged mode'] : []),
+  ]
+}
+
+const preference: Readonly<Record<Traits['isolation'], number>> = {
+  container: 4,
+  'system-container': 3,
+  process: 2,
+  vm: 1,
+  none: 0,
+}
+
+/** Quick and well isolated first: containers, system containers, processes, virtual machines. */
+export function byPreference(a: { id: string; traits: Traits }, b: { id: string; traits: Traits }): number {
+  return preference[b.traits.isolation] - preference[a.traits.isolation] || a.id.localeCompare(b.id)
+}
+
+export interface Candidate {
+  readonly id: string
+  readonly traits: Traits
+  /** Why it does not fit, by traits and base; empty when it fits. */
+  readonly reasons: readonly string[]
+}
+
+export interface SelectionRequest {
+  readonly candidates: readonly Candidate[]
+  readonly probe: (id: string) => Promise<Probe>
+  /** A plugin's word; it must name a candidate. */
+  readonly ask: (candidates: readonly ProviderCandidate[]) => Promise<string | undefined>
+}
+
+/** Best usable provider by traits and by what the blueprint needs; HOLM_PROVIDER_NONE says of each why not. */
+export async function selectProvider(request: SelectionRequest): Promise<ProviderSelection> {
+  const probed = await Promise.all(request.candidates.toSorted(byPreference).map((candidate) => probeCandidate(request, candidate)))
+  const considered = probed.map(({ id, fits, reasons }) => ({ id, fits, reasons }))
+  const asked = await request.ask(probed)
+  if (asked !== undefined) return { provider: asked, reason: `${asked}: chosen by a plugin`, considered }
+  const best = probed.find((candidate) => candidate.fits)
+  if (best) return { provider: best.id, reason: reasonOf(best, probed), considered }
+  throw new HolmError('HOLM_PROVIDER_NONE', `no usable provider: ${probed.map(({ id, reasons }) => `${id} ${reasons.join(', ')}`).join('; ')}`, {
+    hint: 'See what each one needs with: holm doctor',
+    details: { considered },
+  })
+}
+
+async function probeCandidate(request: SelectionRequest, candidate: Candidate): Promise<ProviderCandidate> {
+  const { id, traits } = candidate
+  if (candidate.reasons.length > 0) {
+    return { id, traits, probe: { usable: false, limitations: [] }, fits: false, reasons: candidate.reasons }
+  }
+  const probe = await request.probe(id)
+  const reasons = probe.usable ? [`usable (${probe.version ?? traits.isolation})`] : [`not usable: ${probe.reason ?? 'no reason given'}`]
+  return { id, traits, probe, fits: probe.usable, reasons }
+}
+
+function reasonOf(best: ProviderCandidate, all: readonly ProviderCandidate[]): string {
+  const others = all.filter((candidate) => candidate.id !== best.id)
+  const why = others.map(({ id, fits, reasons }) => (fits ? `${id} comes after it` : `${id} ${reasons.join(', ')}`))
+  return [`${best.id}: best usable provider that fits (${best.traits.isolation})`, ...why].join('; ')
+}

@@ -1,0 +1,144 @@
+import { HolmError } from '../../errors.ts'
+import { requireFacet } from '../../facets.ts'
+import type { UpOptions, UpResult } from '../../host-api.ts'
+import type { EnvironmentState } from '../../provider.ts'
+import { diffSpecs } from '../blueprint/index.ts'
+import type { HostContext } from '../context.ts'
+import type { Operation } from '../operation.ts'
+import type { EnvironmentRecord } from '../state/index.ts'
+import { createEnvironment } from './create.ts'
+import { infoOf } from './info.ts'
+import { runStartStages } from './manage.ts'
+import { identify, planUp, type Plan } from './plan.ts'
+
+interface Outcome {
+  readonly outcome: UpResult['outcome']
+  readonly state: EnvironmentState
+  readonly record: EnvironmentRecord
+}
+
+/** find -> parse -> validate -> choose a provider -> create or start -> provision -> how to enter (docs/guide/up.md). */
+export async function up(host: HostContext, options: UpOptions): Promise<UpResult> {
+  const identity = await identify(host, options)
+  const operation = host.operation(identity.name, options)
+  const plan = await planUp(host, identity, options, operation)
+  const changed = changedKeys(plan)
+  const { outcome, state, record } = (await alreadyUp({ host, plan, operation, options })) ?? (await bringUp({ host, plan, operation, options }))
+  if (outcome === 'running' || outcome === 'started') warnOfChange(operation, plan.name, changed)
+  await host.registry.loadForHooks(['afterUp'])
+  await host.hooks.after('afterUp', { spec: plan.spec, provider: plan.provider.id, state })
+  return {
+    environment: infoOf(state, record),
+    outcome,
+    changed: outcome === 'created' || outcome === 'recreated' ? [] : changed,
+    selection: plan.selection,
+    steps: operation.steps,
+    warnings: operation.warnings,
+  }
+}
+
+interface Work {
+  readonly host: HostContext
+  readonly plan: Plan
+  readonly operation: Operation
+  readonly options: UpOptions
+}
+
+function changedKeys({ record, spec, hash }: Plan): string[] {
+  if (record === undefined || record.phase === 'creating' || record.hash === hash) return []
+  const before = record.details.declared ?? record.details.spec
+  return before === undefined ? ['blueprint'] : diffSpecs(before, spec)
+}
+
+function warnOfChange(operation: Operation, name: string, changed: readonly string[]): void {
+  if (changed.length === 0) return
+  operation.warn(
+    `the blueprint of ${name} changed since it was made: ${changed.join(', ')}`,
+    'holm up --recreate removes the environment and makes it anew; files outside mounts and named volumes are lost.',
+  )
+}
+
+/** The fast way out: it runs, nobody works on it, and nothing else was asked for. Takes no lock. */
+async function alreadyUp({ host, plan, operation, options }: Work): Promise<Outcome | undefined> {
+  const { record, name, provider } = plan
+  if (record === undefined || record.phase !== 'ready' || options.recreate === true) return undefined
+  if (host.state.locks.holder(name)) return undefined
+  const state = await provider.inspect(name, operation.context)
+  return state.status === 'running' ? { outcome: 'running', state, record } : undefined
+}
+
+async function bringUp(work: Work): Promise<Outcome> {
+  const { host, plan, operation } = work
+  return host.state.locks.hold(plan.name, 'up', async () => {
+    await host.registry.loadForHooks(['beforeUp'])
+    await host.hooks.before('beforeUp', { spec: plan.spec, provider: plan.provider.id })
+    const outcome = await bringUpLocked(work)
+    operation.emit({ type: 'state', environment: plan.name, status: outcome.state.status, message: outcome.outcome })
+    return outcome
+  })
+}
+
+async function bringUpLocked(work: Work): Promise<Outcome> {
+  const { host, plan, operation, options } = work
+  // Read again under the lock: another holm may have finished in between.
+  const record = host.state.records.get(plan.name)
+  if (record === undefined) return create(work, 'created')
+  const existing = await inspectExisting(host, record, operation)
+  if (existing.status === 'absent') {
+    if (record.phase === 'ready') operation.warn(`environment ${plan.name} was removed outside holm; making it anew`)
+    return create(work, 'created')
+  }
+  if (record.phase === 'creating') {
+    operation.warn(`removed the half-made environment ${plan.name} that an interrupted up left`)
+    await removeExisting(work, record)
+    return create(work, 'created')
+  }
+  if (options.recreate === true) {
+    await operation.step('remove', () => removeExisting(work, record))
+    return create(work, 'recreated')
+  }
+  return wake(work, record, existing)
+}
+
+async function inspectExisting(host: HostContext, record: EnvironmentRecord, operation: Operation): Promise<EnvironmentState> {
+  return (await host.provider(record.provider)).inspect(record.name, operation.context)
+}
+
+/** Through the provider that has it, which with --recreate --provider is not the one it will be made on. */
+async function removeExisting({ host, operation }: Work, record: EnvironmentRecord): Promise<void> {
+  const provider = await host.provider(record.provider)
+  await provider.remove(record.name, { volumes: false }, operation.context)
+  host.state.records.remove(record.name)
+}
+
+async function create({ host, plan, operation, options }: Work, outcome: 'created' | 'recreated'): Promise<Outcome> {
+  const { state, record } = await createEnvironment({ host, plan, operation }, options.keep === true)
+  return { outcome, state, record }
+}
+
+async function wake(work: Work, record: EnvironmentRecord, existing: EnvironmentState): Promise<Outcome> {
+  const { plan, operation } = work
+  const { provider, name } = plan
+  switch (existing.status) {
+    case 'running':
+      return { outcome: 'running', state: existing, record }
+    case 'paused': {
+      const state = await operation.step('resume', () => requireFacet(provider, 'pause').resume(name, operation.context))
+      return { outcome: 'started', state, record }
+    }
+    case 'failed':
+      throw new HolmError('HOLM_ENVIRONMENT_FAILED', `environment ${name} is broken: ${existing.reason ?? 'no reason known'}`, {
+        hint: 'Make it anew with: holm up --recreate',
+        details: { name, reason: existing.reason },
+      })
+    default:
+      return start(work, record)
+  }
+}
+
+async function start(work: Work, record: EnvironmentRecord): Promise<Outcome> {
+  const { host, plan, operation } = work
+  const state = await operation.step('start', () => plan.provider.start(plan.name, operation.context))
+  await runStartStages(host, { record, provider: plan.provider, operation })
+  return { outcome: 'started', state, record }
+}
