@@ -6,16 +6,31 @@
 /** Code to exit code and meaning. Families share an exit code (docs/reference/errors.md). */
 export const errorTable = {
   HOLM_USAGE: { exit: 2, meaning: 'A flag, an argument or a command is wrong.' },
-  HOLM_NAME_INVALID: { exit: 2, meaning: 'The name of an environment, base or plugin has a form that cannot be used.' },
-  HOLM_CONFIRMATION_REQUIRED: { exit: 2, meaning: 'A destructive command needs `--yes` where nobody can be asked.' },
+  HOLM_NAME_INVALID: {
+    exit: 2,
+    meaning: 'The name of an environment, base or plugin has a form that cannot be used.',
+  },
+  HOLM_CONFIRMATION_REQUIRED: {
+    exit: 2,
+    meaning: 'A destructive command needs `--yes` where nobody can be asked.',
+  },
   HOLM_CONFIG_INVALID: { exit: 3, meaning: 'A configuration file or value is wrong.' },
   HOLM_CONFIG_UNREADABLE: { exit: 3, meaning: 'A configuration or state folder cannot be read or written.' },
   HOLM_BLUEPRINT_NOT_FOUND: { exit: 3, meaning: 'No blueprint of that name or in that folder.' },
   HOLM_BLUEPRINT_SYNTAX: { exit: 3, meaning: 'The blueprint is not valid YAML, JSON or TOML.' },
-  HOLM_BLUEPRINT_INVALID: { exit: 3, meaning: 'The blueprint has an unknown key, a wrong type or a wrong value.' },
-  HOLM_BLUEPRINT_UNSUPPORTED: { exit: 3, meaning: 'The blueprint asks for something this version cannot do; nothing was applied.' },
+  HOLM_BLUEPRINT_INVALID: {
+    exit: 3,
+    meaning: 'The blueprint has an unknown key, a wrong type or a wrong value.',
+  },
+  HOLM_BLUEPRINT_UNSUPPORTED: {
+    exit: 3,
+    meaning: 'The blueprint asks for something this version cannot do; nothing was applied.',
+  },
   HOLM_BLUEPRINT_AMBIGUOUS: { exit: 3, meaning: 'Several blueprints could be meant; choose one.' },
-  HOLM_BLUEPRINT_CYCLE: { exit: 3, meaning: 'Blueprints extend each other, or services depend on each other, in a circle.' },
+  HOLM_BLUEPRINT_CYCLE: {
+    exit: 3,
+    meaning: 'Blueprints extend each other, or services depend on each other, in a circle.',
+  },
   HOLM_BLUEPRINT_PARENT_MISSING: { exit: 3, meaning: 'A blueprint extends another that cannot be found.' },
   HOLM_SECRET_MISSING: { exit: 3, meaning: 'A secret is referred to and cannot be read.' },
   HOLM_BASE_NOT_FOUND: { exit: 3, meaning: 'No base of that name.' },
@@ -30,7 +45,10 @@ export const errorTable = {
   HOLM_PLUGIN_HOOK: { exit: 4, meaning: 'A tap of the plugin threw.' },
   HOLM_PLUGIN_INSTALL: { exit: 4, meaning: 'The plugin could not be installed.' },
   HOLM_HOOK_VETO: { exit: 4, meaning: 'A plugin refused the operation.' },
-  HOLM_PROVIDER_UNAVAILABLE: { exit: 5, meaning: 'The runtime is not installed, not running, or may not be used by this user.' },
+  HOLM_PROVIDER_UNAVAILABLE: {
+    exit: 5,
+    meaning: 'The runtime is not installed, not running, or may not be used by this user.',
+  },
   HOLM_PROVIDER_NONE: { exit: 5, meaning: 'No usable provider fits what the blueprint needs.' },
   HOLM_TOOL_MISSING: { exit: 5, meaning: 'A program that is needed is not on PATH.' },
   HOLM_FACET_UNSUPPORTED: { exit: 6, meaning: 'The provider does not have this facet.' },
@@ -78,7 +96,9 @@ export class HolmError extends Error {
 }
 
 /** True for a HolmError of any copy of this package; with `code`, only for that code. */
-export function isHolmError(error: unknown, code?: ErrorCode): error is HolmError {
+export function isHolmError(error: unknown): error is HolmError
+export function isHolmError<Code extends ErrorCode>(error: unknown, code: Code): error is HolmError & { readonly code: Code }
+export function isHolmError(error: unknown, code?: ErrorCode): boolean {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return false
   return code === undefined ? error.code in errorTable : error.code === code
 }
