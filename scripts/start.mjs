@@ -35,9 +35,9 @@ await runMain(async () => {
     [
       '\nThat program ran inside an environment made from examples/hello/holm.yaml. Next:',
       '  cd examples/hello',
-      '  ../../bin/holm exec -- sh    a shell inside',
+      '  ../../bin/holm shell         a shell inside',
       '  ../../bin/holm list          what is running',
-      '  ../../bin/holm remove        remove it again',
+      '  ../../bin/holm destroy       remove it again',
       '  ../../bin/holm --help        everything else',
     ].join('\n'),
   )
