@@ -1,0 +1,145 @@
+import { HolmError, isHolmError } from '../../errors.ts'
+import type { PluginDefinition } from '../../plugin.ts'
+import type { Hooks } from '../hooks.ts'
+import type { PluginDescriptor } from './descriptor.ts'
+import { importPlugin } from './import.ts'
+import { createScope, type PluginSurroundings, type Registrations, type Scope } from './scope.ts'
+
+/** Imports and sets up plugins, each at most once. */
+export interface Loader {
+  /** Shares one load between concurrent calls; a failure is kept. */
+  load(descriptor: PluginDescriptor): Promise<void>
+  /** The same for several, each failure told as a warning, once. */
+  attemptAll(descriptors: readonly PluginDescriptor[]): Promise<void>
+  unload(name: string): Promise<void>
+  close(): Promise<void>
+}
+
+export interface LoaderOptions {
+  readonly hooks: Hooks
+  readonly registrations: Registrations
+  readonly apiFor: (descriptor: PluginDescriptor) => PluginSurroundings
+  readonly onWarning: (error: HolmError) => void
+  readonly onLoaded: () => void
+}
+
+export function createLoader(options: LoaderOptions): Loader {
+  const { hooks, registrations } = options
+  const loads = new Map<PluginDescriptor, Promise<Scope>>()
+  const warned = new Set<PluginDescriptor>()
+
+  async function setUp(descriptor: PluginDescriptor): Promise<Scope> {
+    const definition = await importPlugin(descriptor)
+    assertAgreement(descriptor, definition)
+    const surroundings = options.apiFor(descriptor)
+    const config = await resolveConfig(descriptor, definition, surroundings.config)
+    const scope = createScope({ descriptor, surroundings, config, hooks, registrations })
+    try {
+      await definition.setup(scope.api)
+    } catch (error) {
+      await scope.dispose((cause) => options.onWarning(disposeError(descriptor, cause)))
+      throw setupError(descriptor, error)
+    }
+    options.onLoaded()
+    return scope
+  }
+
+  async function load(descriptor: PluginDescriptor): Promise<void> {
+    if (descriptor.error) throw descriptor.error
+    const running = loads.get(descriptor) ?? setUp(descriptor)
+    loads.set(descriptor, running)
+    await running
+  }
+
+  async function dispose(descriptor: PluginDescriptor): Promise<void> {
+    const running = loads.get(descriptor)
+    loads.delete(descriptor)
+    const scope = await running?.catch(() => undefined)
+    await scope?.dispose((cause) => options.onWarning(disposeError(descriptor, cause)))
+  }
+
+  async function attempt(descriptor: PluginDescriptor): Promise<void> {
+    try {
+      await load(descriptor)
+    } catch (error) {
+      // Bundled plugins for other platforms are normal, not news.
+      if (warned.has(descriptor) || isHolmError(error, 'HOLM_PLUGIN_PLATFORM')) return
+      warned.add(descriptor)
+      options.onWarning(isHolmError(error) ? error : setupError(descriptor, error))
+    }
+  }
+
+  return {
+    load,
+    async attemptAll(descriptors) {
+      // One after another: the order of taps must not depend on which import is faster.
+      for (const descriptor of descriptors) await attempt(descriptor)
+    },
+    async unload(name) {
+      for (const descriptor of loads.keys()) {
+        if (descriptor.name === name) await dispose(descriptor)
+      }
+    },
+    async close() {
+      for (const descriptor of [...loads.keys()].toReversed()) await dispose(descriptor)
+    },
+  }
+}
+
+/** The module must be what the manifest, which was all that was checked, said. */
+function assertAgreement(descriptor: PluginDescriptor, definition: PluginDefinition): void {
+  const { manifest, name, unlisted } = descriptor
+  const wrong =
+    definition.contract === manifest.contract
+      ? unlisted || definition.name === name
+        ? undefined
+        : `names itself "${definition.name}"`
+      : `is written for contract ${definition.contract}, and its manifest says ${manifest.contract}`
+  if (wrong === undefined) return
+  throw new HolmError('HOLM_PLUGIN_INVALID', `plugin ${name} ${wrong}`, {
+    plugin: name,
+    hint: 'Make definePlugin and package.json agree.',
+  })
+}
+
+async function resolveConfig(
+  { id, name, options }: PluginDescriptor,
+  { configSchema }: PluginDefinition,
+  section: unknown,
+): Promise<unknown> {
+  const value =
+    options === undefined ? (section ?? {}) : { ...(section as object | undefined), ...(options as object) }
+  if (!configSchema) return value
+  const result = await configSchema['~standard'].validate(value)
+  if (!result.issues) return result.value
+  const issues = result.issues.map(({ path, message }) => {
+    const keys = (path ?? []).map((key) => String(typeof key === 'object' ? key.key : key))
+    return `${['plugin', id, ...keys].join('.')}: ${message}`
+  })
+  throw new HolmError('HOLM_CONFIG_INVALID', issues.join('; '), {
+    plugin: name,
+    hint: `Correct the section plugin.${id} of the configuration.`,
+    details: { issues },
+  })
+}
+
+function setupError(descriptor: PluginDescriptor, error: unknown): HolmError {
+  const ours = ['HOLM_PLUGIN_INVALID', 'HOLM_PLUGIN_DUPLICATE'] as const
+  if (ours.some((code) => isHolmError(error, code))) return error as HolmError
+  const reason = error instanceof Error ? error.message : String(error)
+  return new HolmError('HOLM_PLUGIN_SETUP', `plugin ${descriptor.name} failed in its setup: ${reason}`, {
+    plugin: descriptor.name,
+    cause: error,
+    hint: `Fix or remove the plugin ${descriptor.name}.`,
+  })
+}
+
+function disposeError({ name }: PluginDescriptor, cause: unknown): HolmError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const hint = `Fix or remove the plugin ${name}.`
+  return new HolmError('HOLM_PLUGIN_SETUP', `plugin ${name} failed while it was unloaded: ${reason}`, {
+    plugin: name,
+    cause,
+    hint,
+  })
+}
