@@ -4,14 +4,43 @@ import type { EnvironmentStatus, ProgressUpdate } from './provider.ts'
 export type HolmEvent =
   /** Begin of a named step of `up` (stored). */
   | { readonly type: 'step-started'; readonly environment: string; readonly step: string }
-  | { readonly type: 'step-done'; readonly environment: string; readonly step: string; readonly elapsedMs: number; readonly skipped?: string }
-  | { readonly type: 'step-failed'; readonly environment: string; readonly step: string; readonly elapsedMs: number; readonly message: string }
+  | {
+      readonly type: 'step-done'
+      readonly environment: string
+      readonly step: string
+      readonly elapsedMs: number
+      readonly skipped?: string
+    }
+  | {
+      readonly type: 'step-failed'
+      readonly environment: string
+      readonly step: string
+      readonly elapsedMs: number
+      readonly message: string
+    }
   | ({ readonly type: 'progress'; readonly environment: string; readonly step: string } & ProgressUpdate)
   /** A line a blueprint's command or the runtime printed; control characters neutralised, secrets redacted. */
-  | { readonly type: 'output'; readonly environment: string; readonly step: string; readonly stream: 'stdout' | 'stderr'; readonly text: string }
-  | { readonly type: 'warning'; readonly environment?: string; readonly message: string; readonly hint?: string; readonly plugin?: string }
+  | {
+      readonly type: 'output'
+      readonly environment: string
+      readonly step: string
+      readonly stream: 'stdout' | 'stderr'
+      readonly text: string
+    }
+  | {
+      readonly type: 'warning'
+      readonly environment?: string
+      readonly message: string
+      readonly hint?: string
+      readonly plugin?: string
+    }
   /** The environment changed its state (stored). */
-  | { readonly type: 'state'; readonly environment: string; readonly status: EnvironmentStatus; readonly message?: string }
+  | {
+      readonly type: 'state'
+      readonly environment: string
+      readonly status: EnvironmentStatus
+      readonly message?: string
+    }
 
 export interface StoredEvent {
   readonly id: number

@@ -58,7 +58,11 @@ export interface PortsFacet {
 
 export interface FilesFacet {
   /** Unpacks a tar stream into `path`, which must exist. Owners and modes as in the archive. */
-  put(name: string, entry: { readonly path: string; readonly tar: AsyncIterable<Uint8Array> }, ctx: ProviderContext): Promise<void>
+  put(
+    name: string,
+    entry: { readonly path: string; readonly tar: AsyncIterable<Uint8Array> },
+    ctx: ProviderContext,
+  ): Promise<void>
   /** A tar stream of the file or folder; its top entry is the last component of `path`. HOLM_USAGE when there is none. */
   get(name: string, path: string, ctx: ProviderContext): AsyncIterable<Uint8Array>
 }
@@ -126,7 +130,10 @@ export function requireFacet<F extends FacetName>(
   const found = provider[facet]
   if (found) return found as Facets[F]
   throw new HolmError('HOLM_FACET_UNSUPPORTED', `provider ${provider.id} has no ${facet}`, {
-    hint: alternatives.length > 0 ? `Use a provider that has it: ${alternatives.join(', ')}.` : `No installed provider has ${facet}.`,
+    hint:
+      alternatives.length > 0
+        ? `Use a provider that has it: ${alternatives.join(', ')}.`
+        : `No installed provider has ${facet}.`,
     details: { provider: provider.id, facet, alternatives },
   })
 }

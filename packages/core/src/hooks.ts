@@ -11,15 +11,25 @@ import type { HolmEvent } from './events.ts'
  */
 export interface HookPayloads {
   resolveConfig: { value: Readonly<Record<string, unknown>>; context: { readonly cwd: string } }
-  resolveBlueprint: { value: Blueprint; context: { readonly source: string; readonly format: string; readonly project: string } }
+  resolveBlueprint: {
+    value: Blueprint
+    context: { readonly source: string; readonly format: string; readonly project: string }
+  }
   resolveSpec: { value: EnvironmentSpec; context: { readonly project: string } }
-  selectProvider: { context: { readonly spec: EnvironmentSpec; readonly candidates: readonly ProviderCandidate[] }; result: string }
+  selectProvider: {
+    context: { readonly spec: EnvironmentSpec; readonly candidates: readonly ProviderCandidate[] }
+    result: string
+  }
   beforeUp: { context: { readonly spec: EnvironmentSpec; readonly provider: string } }
   beforeProvision: { context: { readonly spec: EnvironmentSpec; readonly provider: string } }
-  beforeExec: { context: { readonly environment: string; readonly provider: string; readonly request: ExecRequest } }
+  beforeExec: {
+    context: { readonly environment: string; readonly provider: string; readonly request: ExecRequest }
+  }
   beforeStop: { context: { readonly environment: string; readonly provider: string } }
   beforeRemove: { context: { readonly environment: string; readonly provider: string } }
-  afterUp: { context: { readonly spec: EnvironmentSpec; readonly provider: string; readonly state: EnvironmentState } }
+  afterUp: {
+    context: { readonly spec: EnvironmentSpec; readonly provider: string; readonly state: EnvironmentState }
+  }
   afterExec: { context: { readonly environment: string; readonly request: ExecRequest; readonly exit: Exit } }
   afterStop: { context: { readonly environment: string } }
   afterRemove: { context: { readonly environment: string } }

@@ -1,5 +1,13 @@
 export { contractVersion, definePlugin } from './plugin.ts'
-export type { Dispose, PluginApi, PluginDefinition, PluginKind, PluginKinds, PluginManifest, PluginPaths } from './plugin.ts'
+export type {
+  Dispose,
+  PluginApi,
+  PluginDefinition,
+  PluginKind,
+  PluginKinds,
+  PluginManifest,
+  PluginPaths,
+} from './plugin.ts'
 export type { AiBackend, EditorIntegration, Mesh } from './kinds.ts'
 export { HolmError, abortError, assertNotAborted, errorTable, exitCodeOf, isHolmError } from './errors.ts'
 export type { ErrorCode, HolmErrorOptions } from './errors.ts'

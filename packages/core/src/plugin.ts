@@ -77,6 +77,8 @@ export interface PluginDefinition<Config = unknown> {
 }
 
 /** Identity with types: `export default definePlugin({ name, contract: 1, setup(api) { … } })`. */
-export function definePlugin<Config = unknown>(definition: PluginDefinition<Config>): PluginDefinition<Config> {
+export function definePlugin<Config = unknown>(
+  definition: PluginDefinition<Config>,
+): PluginDefinition<Config> {
   return definition
 }

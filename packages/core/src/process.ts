@@ -68,5 +68,8 @@ export interface Runner {
   /** Runs to the end and collects the output (UTF-8). Aborting kills the process group and throws HOLM_INTERRUPTED. */
   run(argv: readonly string[], options?: RunToEndOptions): Promise<RunResult>
   /** Starts and returns at once. `pid` is undefined for processes that are not on this machine. */
-  spawn(argv: readonly string[], options?: SpawnOptions): Promise<Process & { readonly pid: number | undefined }>
+  spawn(
+    argv: readonly string[],
+    options?: SpawnOptions,
+  ): Promise<Process & { readonly pid: number | undefined }>
 }

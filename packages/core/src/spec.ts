@@ -98,7 +98,13 @@ export interface Lifecycle {
   readonly waitFor: LifecycleStage
 }
 
-export type LifecycleStage = 'initialize' | 'onCreate' | 'updateContent' | 'postCreate' | 'postStart' | 'postAttach'
+export type LifecycleStage =
+  | 'initialize'
+  | 'onCreate'
+  | 'updateContent'
+  | 'postCreate'
+  | 'postStart'
+  | 'postAttach'
 
 /** What the host installs through `provider.exec`, in this order: packages, tools, setup, environment, postInstall. */
 export interface Provision {
