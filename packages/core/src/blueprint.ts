@@ -24,8 +24,16 @@ export interface Blueprint {
   readonly expose?: readonly (number | string)[]
   readonly network?: string
   readonly hostname?: string
-  readonly volumes?: readonly { readonly name?: string; readonly mount: string; readonly readonly?: boolean }[]
-  readonly bind_mounts?: readonly { readonly host: string; readonly container: string; readonly readonly?: boolean }[]
+  readonly volumes?: readonly {
+    readonly name?: string
+    readonly mount: string
+    readonly readonly?: boolean
+  }[]
+  readonly bind_mounts?: readonly {
+    readonly host: string
+    readonly container: string
+    readonly readonly?: boolean
+  }[]
   readonly tmpfs?: readonly (string | { readonly mount: string; readonly size?: string })[]
   readonly resources?: {
     readonly cpus?: number | string
@@ -39,7 +47,7 @@ export interface Blueprint {
   readonly project?: string | false
   readonly lifecycle?: Readonly<Partial<Record<BlueprintStage, BlueprintCommand>>>
   /** The program whose success shows that the environment works. */
-  readonly check?: BlueprintCommand
+  readonly check?: string | readonly string[]
   readonly services?: Readonly<Record<string, BlueprintService>>
   readonly secrets?: Readonly<Record<string, BlueprintSecret>>
   readonly security?: {
@@ -65,7 +73,10 @@ export type BlueprintStage =
   | 'postAttach'
 
 /** A string is given to a shell, a list runs without one, an object runs its commands in parallel. */
-export type BlueprintCommand = string | readonly string[] | Readonly<Record<string, string | readonly string[]>>
+export type BlueprintCommand =
+  | string
+  | readonly string[]
+  | Readonly<Record<string, string | readonly string[]>>
 
 export type BlueprintBase =
   | { readonly image: string; readonly digest?: string }

@@ -1,0 +1,4 @@
+/** placeholder */
+export interface DevcontainerConfig {
+  readonly name?: string
+}

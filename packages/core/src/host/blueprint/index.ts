@@ -1,0 +1,16 @@
+export { assertBlueprint } from './validate-native.ts'
+export { listBuiltins } from './builtins.ts'
+export { loadBlueprint, withBlueprint } from './load-blueprint.ts'
+export { toSpec } from './to-spec.ts'
+export { diffSpecs, hashSpec } from './hash-spec.ts'
+export { assertProviderOptions } from './provider-options.ts'
+export { assertEnvironmentName, slugify } from './environment-name.ts'
+export type { BlueprintContext } from './blueprint-context.ts'
+export type {
+  BlueprintFormat,
+  HostRequirements,
+  LoadedBlueprint,
+  SpecInput,
+  SpecResult,
+} from './loaded-blueprint.ts'
+export { resolveContainerVariables } from './container-variables.ts'

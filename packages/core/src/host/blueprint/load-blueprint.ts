@@ -1,0 +1,67 @@
+import { basename, dirname } from 'node:path'
+import { findBlueprint } from './find-blueprint.ts'
+import { nameSource } from './blueprint-context.ts'
+import { slugify } from './environment-name.ts'
+import { toCommand } from './parse-commands.ts'
+import type { Blueprint } from '../../blueprint.ts'
+import type { BlueprintContext } from './blueprint-context.ts'
+import type { FoundBlueprint } from './find-blueprint.ts'
+import type { LoadedBlueprint } from './loaded-blueprint.ts'
+
+/**
+ * Finds, reads, validates and merges a blueprint. `reference` is a file, a folder, a name, or absent for the blueprint of the
+ * current folder. Writes nothing but the cache of git parents.
+ */
+export async function loadBlueprint(
+  reference: string | undefined,
+  context: BlueprintContext,
+): Promise<LoadedBlueprint> {
+  const found = await findBlueprint(reference, context)
+  if (isDevcontainer(found)) {
+    const { loadDevcontainer } = await import('./devcontainer/load-devcontainer.ts')
+    return loadDevcontainer(found)
+  }
+  const { loadNative } = await import('./extends.ts')
+  const { source, project } = found
+  const blueprint = await loadNative(source, context)
+  return withBlueprint(
+    {
+      source: nameSource(source),
+      format: 'native',
+      project,
+      directory: source.kind === 'file' ? dirname(source.path) : project,
+      warnings: [],
+      defaultName: slugify(defaultNameOf(found)),
+    },
+    blueprint,
+  )
+}
+
+/** The same loaded blueprint with another content, for instance after the hook `resolveBlueprint`. */
+export function withBlueprint(loaded: LoadedBlueprint, blueprint: Blueprint): LoadedBlueprint {
+  const { source, format, project, directory, warnings } = loaded
+  const { base, provider, check } = blueprint
+  return {
+    source,
+    format,
+    project,
+    directory,
+    warnings,
+    blueprint,
+    defaultName: blueprint.name === undefined ? loaded.defaultName : slugify(blueprint.name),
+    ...(provider === undefined ? {} : { preferredProvider: provider }),
+    ...(base === undefined ? {} : { base }),
+    ...(check === undefined ? {} : { check: toCommand(check) }),
+  }
+}
+
+function isDevcontainer({ source }: FoundBlueprint): boolean {
+  return source.kind === 'file' && /^\.?devcontainer\.json$/.test(basename(source.path))
+}
+
+/** A built-in or a named file gives its own name, a project's blueprint the name of the folder. */
+function defaultNameOf({ source, project }: FoundBlueprint): string {
+  if (source.kind === 'builtin') return source.name
+  const file = basename(source.path)
+  return /^holm\.\w+$/.test(file) ? basename(project) : file.replace(/\.\w+$/, '')
+}
