@@ -4,7 +4,7 @@ import type { Base, EnvironmentSpec } from '../../spec.ts'
 import { HolmError, isHolmError } from '../../errors.ts'
 import type { BaseInfo, Provider, Traits } from '../../provider.ts'
 import type { ProviderSelection, UpOptions } from '../../host-api.ts'
-import { assertProviderOptions, hashSpec, loadBlueprint, toSpec, type LoadedBlueprint } from '../blueprint/index.ts'
+import { assertProviderOptions, hashSpec, loadBlueprint, toSpec, withBlueprint, type LoadedBlueprint } from '../blueprint/index.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
@@ -33,13 +33,7 @@ export interface Identity {
 /** Which blueprint, and which environment it means. */
 export async function identify(host: HostContext, options: UpOptions): Promise<Identity> {
   const cwd = await realpath(resolve(host.cwd, options.cwd ?? '.'))
-  const loaded = await loadBlueprint(options.blueprint, {
-    cwd,
-    env: host.env,
-    paths: host.paths,
-    runner: host.runner,
-    platform: host.platform,
-  })
+  const loaded = await loadResolved(host, options.blueprint, cwd)
   const { name, record } = chooseName(host.state.records, {
     wanted: options.name,
     defaultName: loaded.defaultName,
@@ -47,6 +41,16 @@ export async function identify(host: HostContext, options: UpOptions): Promise<I
     source: loaded.source,
   })
   return { loaded, name, record }
+}
+
+/** The blueprint with its parents, and with what plugins make of it. */
+export async function loadResolved(host: HostContext, reference: string | undefined, cwd: string): Promise<LoadedBlueprint> {
+  const { env, paths, runner, platform } = host
+  const loaded = await loadBlueprint(reference, { cwd, env, paths, runner, platform })
+  await host.registry.loadForHooks(['resolveBlueprint'])
+  if (loaded.blueprint === undefined || !host.hooks.tapped('resolveBlueprint')) return loaded
+  const { source, format, project } = loaded
+  return withBlueprint(loaded, await host.hooks.resolve('resolveBlueprint', loaded.blueprint, { source, format, project }))
 }
 
 export async function planUp(host: HostContext, identity: Identity, options: UpOptions, operation: Operation): Promise<Plan> {
@@ -63,9 +67,9 @@ export async function planUp(host: HostContext, identity: Identity, options: UpO
 async function finishSpec(host: HostContext, provider: Provider, draft: EnvironmentSpec): Promise<{ spec: EnvironmentSpec; hash: string }> {
   await host.registry.loadForHooks(['resolveSpec'])
   const resolved = await host.hooks.resolve('resolveSpec', draft, { project: draft.origin.project })
-  await assertProviderOptions(resolved, provider.id, provider.optionsSchema, host.registry.ids('provider'))
-  const hash = hashSpec(resolved)
-  return { spec: { ...resolved, labels: { ...resolved.labels, ...labelsOf({ namespace: host.namespace, spec: resolved, hash }) } }, hash }
+  const spec = await assertProviderOptions(resolved, provider, host.registry.ids('provider'))
+  const hash = hashSpec(spec)
+  return { spec: { ...spec, labels: { ...spec.labels, ...labelsOf({ namespace: host.namespace, spec, hash }) } }, hash }
 }
 
 /** The same spec with what its base says of itself (image labels, user, variables). */
@@ -87,7 +91,7 @@ function createDraft(host: HostContext, { loaded, name }: Identity, options: UpO
 }
 
 function defaultBase(host: HostContext, traits: Traits): string {
-  return traits.bases[0] === 'host' ? 'host' : host.config.get('base')
+  return traits.bases[0] === 'host' ? 'host' : host.config.get('base.default')
 }
 
 interface ChoiceInput {
