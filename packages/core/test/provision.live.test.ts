@@ -23,7 +23,8 @@ const runner = createRunner({ env: process.env })
 
 /** Runs inside through chroot, in a mount namespace of its own that has /proc and /dev. */
 function createChrootInside(folder: string): Inside {
-  const enter = 'mount --rbind /dev "$1/dev" && mount -t proc proc "$1/proc" && r=$1 && shift && exec chroot "$r" "$@"'
+  const enter =
+    'mount --rbind /dev "$1/dev" && mount -t proc proc "$1/proc" && r=$1 && shift && exec chroot "$r" "$@"'
   return {
     async run({ argv, env = {}, input, signal }, onOutput) {
       const base = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/root', ...env }
@@ -58,7 +59,7 @@ function createRecorder(): Reporter & { readonly steps: string[]; readonly lines
 const base = { kind: 'folder', name: 'test', path: '/' } as const
 const nothing = { packages: [], tools: {}, setup: [], postInstall: [] }
 
-if (skipped !== undefined) console.warn(`skipped: provisioning a real root filesystem: ${skipped}`)
+if (skipped !== undefined) process.stderr.write(`skipped: provisioning a real root filesystem: ${skipped}\n`)
 
 describe.skipIf(skipped !== undefined)('provision in a Debian root filesystem', () => {
   let folder = ''
@@ -134,14 +135,24 @@ describe.skipIf(skipped !== undefined)('provision in a Debian root filesystem', 
   it("takes a tool from its makers' archive when the distribution has another version", async () => {
     const made = await mkdtemp(join(tmpdir(), 'holm-archive-'))
     await mkdir(join(made, 'go/bin'), { recursive: true })
-    await writeFile(join(made, 'go/bin/go'), '#!/bin/sh\necho go version go9.9.1 linux/amd64\n', { mode: 0o755 })
+    await writeFile(join(made, 'go/bin/go'), '#!/bin/sh\necho go version go9.9.1 linux/amd64\n', {
+      mode: 0o755,
+    })
     await writeFile(join(made, 'go/bin/gofmt'), '#!/bin/sh\n', { mode: 0o755 })
     await runner.run(['tar', '-czf', join(made, 'go.tgz'), '-C', made, 'go'])
     const archive = await readFile(join(made, 'go.tgz'))
     const sha256 = createHash('sha256').update(archive).digest('hex')
-    const files = ['amd64', 'arm64'].map((arch) => ({ filename: 'go.tgz', os: 'linux', arch, kind: 'archive', sha256 }))
+    const files = ['amd64', 'arm64'].map((arch) => ({
+      filename: 'go.tgz',
+      os: 'linux',
+      arch,
+      kind: 'archive',
+      sha256,
+    }))
     const index = JSON.stringify([{ version: 'go9.9.1', stable: true, files }])
-    const server = createServer((request, response) => response.end(request.url === '/go.tgz' ? archive : index))
+    const server = createServer((request, response) =>
+      response.end(request.url === '/go.tgz' ? archive : index),
+    )
     await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
     try {
       const mirrors = { go: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }

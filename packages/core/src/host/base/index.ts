@@ -1,0 +1,5 @@
+export { catalogue } from './catalogue.ts'
+export type { BaseRecipe, CatalogueEntry, RootfsSource } from './catalogue.ts'
+export { createBaseStore } from './store.ts'
+export type { BaseCallOptions, BaseStore, BaseStoreOptions } from './store.ts'
+export type { BaseRequest, ResolveContext } from './resolve.ts'

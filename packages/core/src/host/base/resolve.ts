@@ -1,0 +1,222 @@
+import { stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { resolve as resolvePath } from 'node:path'
+import { HolmError } from '../../errors.ts'
+import { catalogue } from './catalogue.ts'
+import { checksumOf } from './checksum.ts'
+import { findEntry } from './entries.ts'
+import {
+  familiarReference,
+  findCatalogueEntry,
+  isImageLike,
+  isPathLike,
+  nameOfPath,
+  synonyms,
+} from './reference.ts'
+import { assertRootfsFolder } from './rootfs.ts'
+import type { Base, BaseKind } from '../../spec.ts'
+import type { BlueprintBase } from '../../blueprint.ts'
+import type { LocalBase } from './entries.ts'
+
+export type BaseRequest = string | BlueprintBase
+
+export interface ResolveContext {
+  /** Kinds the provider takes, best first (`Traits.bases`). */
+  readonly accepts: readonly BaseKind[]
+  /** Folder that relative paths start from. */
+  readonly directory: string
+}
+
+export interface ResolveFolders {
+  /** `<data>/bases` and `<cache>/bases`. */
+  readonly entries: string
+  readonly cache: string
+  readonly home: string | undefined
+  /** Digest recorded at first use of a catalogue's image. */
+  digestOf(reference: string): Promise<string | undefined>
+}
+
+/** The base a blueprint asks for, in a form the provider takes; a local file wins over an image. */
+export async function resolveBase(
+  request: BaseRequest,
+  context: ResolveContext,
+  folders: ResolveFolders,
+): Promise<Base> {
+  if (typeof request === 'string') return resolveName(request, context, folders)
+  if ('image' in request) return resolveImage(request.image, request.digest, { context, folders })
+  if ('rootfs' in request) return resolveTar(request, context, folders)
+  if ('folder' in request) return resolveFolder(toPath(request.folder, context, folders), context)
+  return resolveBuild(request, context)
+}
+
+async function resolveName(name: string, context: ResolveContext, folders: ResolveFolders): Promise<Base> {
+  if (name === 'host') return accept({ kind: 'host' }, context, name)
+  if (isPathLike(name)) {
+    const path = toPath(name, context, folders)
+    const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false
+    return isFolder ? resolveFolder(path, context) : resolveTar({ rootfs: path }, context, folders)
+  }
+  const known =
+    findCatalogueEntry(name) !== undefined || (await findEntry(folders.entries, synonyms(name))) !== undefined
+  if (known || isImageLike(name)) return resolveImage(name, undefined, { context, folders })
+  throw unknownName(name)
+}
+
+interface Where {
+  readonly context: ResolveContext
+  readonly folders: ResolveFolders
+}
+
+async function resolveImage(name: string, digest: string | undefined, where: Where): Promise<Base> {
+  const { context, folders } = where
+  if (digest !== undefined || name.includes('@')) {
+    if (!context.accepts.includes('image')) throw noImages(name, context)
+    return imageBase(name, digest)
+  }
+  const entry = await findEntry(folders.entries, synonyms(name))
+  const local = entry && (await localBase(entry, context, folders))
+  if (local) return local
+  if (entry && !hasImage(entry, name)) return accept(entryForm(entry), context, name)
+  if (!context.accepts.includes('image')) throw noImages(name, context)
+  const reference = entry?.image ?? imageOf(name)
+  return imageBase(reference, await folders.digestOf(reference))
+}
+
+function imageBase(reference: string, digest: string | undefined): Base {
+  return { kind: 'image', reference, ...(digest === undefined ? {} : { digest }) }
+}
+
+/** Can the entry be had as an image too, by its own word, the catalogue's or its name? */
+function hasImage(entry: LocalBase, name: string): boolean {
+  return entry.image !== undefined || isImageLike(name) || findCatalogueEntry(name) !== undefined
+}
+
+/** The form an entry has, for the error that says who takes it. */
+function entryForm({ name, rootfs, folder }: LocalBase): Base {
+  if (folder !== undefined) return { kind: 'folder', name, path: folder }
+  return { kind: 'rootfs', name, path: rootfs?.path ?? '', sha256: rootfs?.sha256 ?? '' }
+}
+
+/** A catalogue name means its image; a reference means itself, tag and all. */
+function imageOf(name: string): string {
+  const entry = findCatalogueEntry(name)
+  return entry && !isImageLike(name) ? entry.image : familiarReference(name)
+}
+
+/** The entry as file or folder, when it is one and the provider takes it. */
+async function localBase(
+  entry: LocalBase,
+  context: ResolveContext,
+  folders: ResolveFolders,
+): Promise<Base | undefined> {
+  if (entry.folder !== undefined && context.accepts.includes('folder')) {
+    return { ...(await resolveFolder(entry.folder, context)), name: entry.name }
+  }
+  if (entry.rootfs === undefined || !context.accepts.includes('rootfs')) return undefined
+  const { sha256 } = await checksum(entry.rootfs.path, folders)
+  return { kind: 'rootfs', name: entry.name, path: entry.rootfs.path, sha256 }
+}
+
+async function checksum(path: string, folders: ResolveFolders): Promise<{ readonly sha256: string }> {
+  return checksumOf(path, folders.cache).catch((error: NodeJS.ErrnoException) => {
+    throw new HolmError('HOLM_BASE_INVALID', `base ${path} cannot be read (${error.code ?? error.message})`, {
+      hint: 'Put the file back, or add the base again with holm base add.',
+      cause: error,
+      details: { path },
+    })
+  })
+}
+
+async function resolveTar(
+  request: { readonly rootfs: string; readonly sha256?: string },
+  context: ResolveContext,
+  folders: ResolveFolders,
+): Promise<Base> {
+  const path = toPath(request.rootfs, context, folders)
+  const { sha256 } = await checksum(path, folders)
+  if (request.sha256 !== undefined && request.sha256.toLowerCase() !== sha256) {
+    throw new HolmError(
+      'HOLM_BASE_INVALID',
+      `${path} has checksum ${sha256}, the blueprint says ${request.sha256}`,
+      {
+        hint: 'Get the file again, or correct base.sha256 in the blueprint.',
+        details: { path, sha256, expected: request.sha256 },
+      },
+    )
+  }
+  return accept({ kind: 'rootfs', name: nameOfPath(path), path, sha256 }, context, path)
+}
+
+async function resolveFolder(
+  path: string,
+  context: ResolveContext,
+): Promise<Extract<Base, { kind: 'folder' }>> {
+  await assertRootfsFolder(path)
+  return accept({ kind: 'folder', name: nameOfPath(path), path }, context, path)
+}
+
+function resolveBuild(
+  request: Extract<BlueprintBase, { dockerfile: string }>,
+  context: ResolveContext,
+): Base {
+  const build = {
+    kind: 'build',
+    context: resolvePath(context.directory, request.context ?? '.'),
+    dockerfile: resolvePath(context.directory, request.dockerfile),
+    args: request.args ?? {},
+    ...(request.target === undefined ? {} : { target: request.target }),
+  } as const
+  return accept(build, context, build.dockerfile)
+}
+
+function toPath(path: string, { directory }: ResolveContext, { home = homedir() }: ResolveFolders): string {
+  return path.startsWith('~/') ? resolvePath(home, path.slice(2)) : resolvePath(directory, path)
+}
+
+const kindNames: Readonly<Record<BaseKind, string>> = {
+  host: "this machine's own files",
+  image: 'images',
+  rootfs: 'root filesystem tarballs',
+  folder: 'root filesystem folders',
+  build: 'Dockerfiles',
+}
+
+function accept<B extends Base>(base: B, { accepts }: ResolveContext, what: string): B {
+  if (accepts.includes(base.kind)) return base
+  const taken = accepts.map((kind) => kindNames[kind]).join(', ')
+  throw new HolmError(
+    'HOLM_BASE_NOT_FOUND',
+    `the provider takes no ${kindNames[base.kind]}, which base ${what} needs (it takes ${taken})`,
+    {
+      hint: 'Choose another provider with --provider, or another base with --base.',
+      details: { base: what, accepts },
+    },
+  )
+}
+
+function noImages(name: string, { accepts }: ResolveContext): HolmError {
+  const entry = findCatalogueEntry(name)
+  const local = entry?.name ?? familiarReference(name)
+  const ways = [
+    ...(entry?.recipe ? [`holm base build ${local}`] : []),
+    ...(entry?.rootfs ? [`holm base import ${local} ${local}`] : []),
+    `holm base add ${local} <rootfs.tar>`,
+    ...(accepts.includes('host') ? ['--base host'] : []),
+  ]
+  return new HolmError(
+    'HOLM_BASE_NOT_FOUND',
+    `base ${name} is only known as an image, which the provider cannot take`,
+    {
+      hint: `Make it available as files with one of: ${ways.join(', ')}.`,
+      details: { base: name, accepts },
+    },
+  )
+}
+
+function unknownName(name: string): HolmError {
+  const names = catalogue.map((entry) => entry.name).join(', ')
+  return new HolmError('HOLM_BASE_NOT_FOUND', `no base is named "${name}"`, {
+    hint: `Use one of ${names}, one you added (holm base list), an image with its tag (${name}:latest), a path, or host.`,
+    details: { base: name },
+  })
+}

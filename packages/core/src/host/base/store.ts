@@ -1,0 +1,220 @@
+import { realpath, rm, stat } from 'node:fs/promises'
+import { join, relative, resolve as resolvePath, isAbsolute } from 'node:path'
+import { HolmError } from '../../errors.ts'
+import { catalogue } from './catalogue.ts'
+import { checksumOf } from './checksum.ts'
+import { loadEntries, loadEntry, readJson, removeEntry, saveEntry, writeJson } from './entries.ts'
+import { assertBaseName, findCatalogueEntry, isImageLike } from './reference.ts'
+import { resolveBase } from './resolve.ts'
+import { assertRootfsFolder, assertRootfsTar } from './rootfs.ts'
+import type { Base } from '../../spec.ts'
+import type { BaseEntry } from '../../host-api.ts'
+import type { ProgressUpdate } from '../../provider.ts'
+import type { Runner } from '../../process.ts'
+import type { CatalogueEntry } from './catalogue.ts'
+import type { LocalBase } from './entries.ts'
+import type { BaseRequest, ResolveContext } from './resolve.ts'
+
+export interface BaseStoreOptions {
+  readonly paths: { readonly data: string; readonly cache: string }
+  readonly runner: Runner
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly fetch?: typeof globalThis.fetch
+  /** Package mirror for `build`, from the configuration. */
+  readonly mirror?: string
+}
+
+export interface BaseCallOptions {
+  readonly signal?: AbortSignal
+  readonly onProgress?: (update: ProgressUpdate) => void
+}
+
+export interface BaseStore {
+  list(): Promise<readonly BaseEntry[]>
+  /** Registers a tarball, a folder or an image; nothing is copied. A relative path starts at the current folder. */
+  add(name: string, source: string): Promise<BaseEntry>
+  /** Copies a tarball, downloads a URL, or takes what the distribution publishes for a catalogue name. */
+  import(
+    name: string,
+    source: string,
+    options?: BaseCallOptions & { readonly sha256?: string },
+  ): Promise<BaseEntry>
+  build(
+    name: string,
+    options?: BaseCallOptions & {
+      readonly include?: readonly string[]
+      readonly mirror?: string
+      readonly as?: string
+    },
+  ): Promise<BaseEntry>
+  /** Forgets a local base or the recorded digest of the catalogue's one; removes its file only from our own cache. */
+  remove(name: string): Promise<BaseEntry>
+  resolve(request: BaseRequest, context: ResolveContext): Promise<Base>
+  /** Pins a catalogue's image to what was fetched at first use; `resolve` names the digest from then on. */
+  recordDigest(reference: string, digest: string): Promise<void>
+}
+
+interface Folders {
+  readonly entries: string
+  readonly cache: string
+}
+
+/** The bases of this machine and the catalogue behind them. Local ones win. */
+export function createBaseStore(options: BaseStoreOptions): BaseStore {
+  const folders: Folders = {
+    entries: join(options.paths.data, 'bases'),
+    cache: join(options.paths.cache, 'bases'),
+  }
+  const digestFile = join(folders.entries, '.digests.json')
+  const digests = async (): Promise<Record<string, string>> =>
+    (await readJson<Record<string, string>>(digestFile)) ?? {}
+  const register = (name: string, path: string): Promise<BaseEntry> => registerFile(name, path, folders)
+  return {
+    list: async () => listBases(await loadEntries(folders.entries), await digests()),
+    add: (name, source) => addBase(name, source, { folders, runner: options.runner }),
+    async import(name, source, importOptions = {}) {
+      assertBaseName(name)
+      const { importBase } = await import('./import.ts')
+      const { fetch = globalThis.fetch, runner } = options
+      return register(
+        name,
+        await importBase(name, source, { ...importOptions, cache: folders.cache, fetch, runner }),
+      )
+    },
+    async build(name, buildOptions = {}) {
+      const target = buildOptions.as ?? name
+      assertBaseName(target)
+      const { buildBase } = await import('./build.ts')
+      const mirror = buildOptions.mirror ?? options.mirror
+      const { cache } = folders
+      const settings = {
+        ...buildOptions,
+        cache,
+        runner: options.runner,
+        ...(mirror === undefined ? {} : { mirror }),
+      }
+      return register(target, await buildBase(name, target, settings))
+    },
+    remove: (name) => removeBase(name, folders, { digests, digestFile }),
+    resolve: (request, context) =>
+      resolveBase(request, context, {
+        ...folders,
+        home: options.env['HOME'],
+        digestOf: async (reference) => (await digests())[reference],
+      }),
+    async recordDigest(reference, digest) {
+      if (!catalogue.some((entry) => entry.image === reference)) return
+      await writeJson(digestFile, { ...(await digests()), [reference]: digest })
+    },
+  }
+}
+
+async function addBase(
+  name: string,
+  source: string,
+  { folders, runner }: { readonly folders: Folders; readonly runner: Runner },
+): Promise<BaseEntry> {
+  assertBaseName(name)
+  const path = resolvePath(source)
+  const found = await stat(path).catch(() => undefined)
+  if (found?.isDirectory()) {
+    await assertRootfsFolder(path)
+    return save({ folder: path }, name, folders)
+  }
+  if (found) {
+    await assertRootfsTar(path, runner)
+    return registerFile(name, path, folders)
+  }
+  if (isImageLike(source)) return save({ image: source }, name, folders)
+  throw new HolmError('HOLM_BASE_INVALID', `${source} is no file, no folder and no image reference`, {
+    hint: 'Give the path of a root filesystem (tarball or folder), or an image with its tag.',
+    details: { source },
+  })
+}
+
+async function registerFile(name: string, path: string, folders: Folders): Promise<BaseEntry> {
+  return save({ rootfs: { path, ...(await checksumOf(path, folders.cache)) } }, name, folders)
+}
+
+async function save(
+  form: Pick<LocalBase, 'image' | 'rootfs' | 'folder'>,
+  name: string,
+  folders: Folders,
+): Promise<BaseEntry> {
+  const entry: LocalBase = { version: 1, name, ...form, addedAt: new Date().toISOString() }
+  await saveEntry(folders.entries, entry)
+  return viewLocal(entry)
+}
+
+/** Local entries over catalogue ones, each name once. Pure. */
+export function listBases(
+  local: readonly LocalBase[],
+  digests: Readonly<Record<string, string>>,
+): readonly BaseEntry[] {
+  const taken = new Set(local.map((entry) => entry.name))
+  const others = catalogue.filter((entry) => !taken.has(entry.name))
+  return [...local.map(viewLocal), ...others.map((entry) => viewCatalogue(entry, digests[entry.image]))]
+}
+
+function viewLocal(entry: LocalBase): BaseEntry {
+  const known = findCatalogueEntry(entry.name)
+  const { image = known?.image, rootfs, folder } = entry
+  return {
+    name: entry.name,
+    description: known?.description ?? 'added on this machine',
+    aliases: known?.name === entry.name ? known.aliases : [],
+    ...(image === undefined ? {} : { image }),
+    ...(rootfs === undefined ? {} : { rootfs }),
+    ...(folder === undefined ? {} : { folder }),
+    origin: 'local',
+  }
+}
+
+function viewCatalogue(entry: CatalogueEntry, digest: string | undefined): BaseEntry {
+  const { name, description, aliases, image, recipe } = entry
+  return {
+    name,
+    description,
+    aliases,
+    image,
+    ...(digest === undefined ? {} : { digest }),
+    ...(recipe === undefined ? {} : { recipe: `${recipe.distribution} ${recipe.suite}` }),
+    origin: 'catalogue',
+  }
+}
+
+interface Digests {
+  readonly digests: () => Promise<Record<string, string>>
+  readonly digestFile: string
+}
+
+async function removeBase(
+  name: string,
+  folders: Folders,
+  { digests, digestFile }: Digests,
+): Promise<BaseEntry> {
+  const entry = await loadEntry(folders.entries, name)
+  if (entry) {
+    await removeEntry(folders.entries, name)
+    if (entry.rootfs && (await isInside(entry.rootfs.path, folders.cache)))
+      await rm(entry.rootfs.path, { force: true })
+    return viewLocal(entry)
+  }
+  const known = findCatalogueEntry(name)
+  const { [known?.image ?? '']: digest, ...others } = await digests()
+  if (known && digest !== undefined) {
+    await writeJson(digestFile, others)
+    return viewCatalogue(known, digest)
+  }
+  const why = known ? 'comes with holm and cannot be removed' : 'is not on this machine'
+  throw new HolmError('HOLM_BASE_NOT_FOUND', `base ${name} ${why}`, {
+    hint: 'See holm base list for the local ones.',
+  })
+}
+
+async function isInside(path: string, folder: string): Promise<boolean> {
+  const real = await Promise.all([realpath(path), realpath(folder)]).catch(() => undefined)
+  if (!real) return false
+  const way = relative(real[1], real[0])
+  return way !== '' && !way.startsWith('..') && !isAbsolute(way)
+}
