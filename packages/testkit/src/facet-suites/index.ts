@@ -1,0 +1,19 @@
+import type { FacetName } from '@holm/core'
+import type { Suite } from '../kit/kit.ts'
+import { buildSuite, imagesSuite } from './images.ts'
+import { cloneSuite, snapshotsSuite } from './copies.ts'
+import { filesSuite } from './files.ts'
+import { logsSuite, metricsSuite, pauseSuite, portsSuite } from './watching.ts'
+
+/** One suite for every facet of the contract: a facet without a suite does not compile. */
+export const facetSuites: Readonly<Record<FacetName, Suite>> = {
+  logs: logsSuite,
+  ports: portsSuite,
+  files: filesSuite,
+  metrics: metricsSuite,
+  pause: pauseSuite,
+  images: imagesSuite,
+  build: buildSuite,
+  snapshots: snapshotsSuite,
+  clone: cloneSuite,
+}

@@ -1,0 +1,5 @@
+export { createMemoryProvider, memoryTraits } from './provider.ts'
+export type { MemoryProvider } from './provider.ts'
+export type { MemoryOptions } from './runtime.ts'
+export type { Fault, Faults, MemoryCall } from './faults.ts'
+export { default, memoryManifest, memoryPlugin } from './plugin.ts'

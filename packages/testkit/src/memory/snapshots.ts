@@ -1,0 +1,69 @@
+import { rm } from 'node:fs/promises'
+import { HolmError } from '@holm/core'
+import type { Facets, SnapshotInfo } from '@holm/core'
+import { copyFiles } from './folders.ts'
+import { endGroups } from './groups.ts'
+import { stateOf, type MemoryRuntime } from './runtime.ts'
+import type { MemoryRecord } from './store.ts'
+
+export function createSnapshots(runtime: MemoryRuntime): Facets['snapshots'] {
+  const { folders } = runtime
+  return {
+    create: async (name, snapshot, ctx) => {
+      await runtime.enter('snapshots.create', ctx, name)
+      const info: SnapshotInfo = {
+        name: snapshot,
+        environment: name,
+        createdAt: new Date().toISOString(),
+        includesMemory: false,
+      }
+      const { id } = await runtime.change(name, ({ snapshots }) => {
+        if (snapshots.some((each) => each.name === snapshot)) throw conflict(name, snapshot)
+        snapshots.push(info)
+      })
+      await copyFiles(folders.filesOf(id), folders.snapshotOf(id, snapshot))
+      return info
+    },
+    list: async (name, ctx) => {
+      await runtime.enter('snapshots.list', ctx, name)
+      return (await runtime.find(name)).snapshots
+    },
+    restore: async (name, snapshot, ctx) => {
+      await runtime.enter('snapshots.restore', ctx, name)
+      const found = await runtime.find(name)
+      assertSnapshot(found, snapshot)
+      await endGroups(found.groups, 0)
+      await copyFiles(folders.snapshotOf(found.id, snapshot), folders.filesOf(found.id))
+      return stateOf(runtime, await runtime.change(name, markStopped))
+    },
+    remove: async (name, snapshot, ctx) => {
+      await runtime.enter('snapshots.remove', ctx, name)
+      const { id } = await runtime.change(name, (record) => {
+        record.snapshots = record.snapshots.filter((each) => each.name !== snapshot)
+      })
+      await rm(folders.snapshotOf(id, snapshot), { recursive: true, force: true })
+    },
+  }
+}
+
+function markStopped(record: MemoryRecord): void {
+  Object.assign(record, { status: 'stopped', ports: [], groups: [] })
+  delete record.startedAt
+}
+
+function assertSnapshot(record: MemoryRecord, snapshot: string): void {
+  if (record.snapshots.some(({ name }) => name === snapshot)) return
+  throw new HolmError('HOLM_USAGE', `environment ${record.name} has no snapshot ${snapshot}`, {
+    hint: 'List its snapshots.',
+  })
+}
+
+function conflict(name: string, snapshot: string): HolmError {
+  return new HolmError(
+    'HOLM_ENVIRONMENT_CONFLICT',
+    `environment ${name} already has a snapshot ${snapshot}`,
+    {
+      hint: 'Choose another name, or remove the old one.',
+    },
+  )
+}
