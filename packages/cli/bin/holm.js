@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+import { enableCompileCache } from 'node:module'
+
+enableCompileCache()
+
+const [word, ...more] = process.argv.slice(2)
+if ((word === '--version' || word === '-v' || word === 'version') && more.length === 0) {
+  const { readFileSync } = await import('node:fs')
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  process.stdout.write(`holm ${version}\n`)
+} else {
+  const { main } = await import(new URL('../dist/index.js', import.meta.url).href)
+  await main()
+}

@@ -1,0 +1,58 @@
+import type { BuiltinCommand } from '../builtin.ts'
+import { baseAdd, baseBuild, baseImport, baseList, baseRemove } from './base.ts'
+import { blueprintList, blueprintShow, blueprintValidate } from './blueprint.ts'
+import { createComplete } from './complete.ts'
+import { completion } from './completion.ts'
+import { configGet, configList, configSet } from './config.ts'
+import { destroy } from './destroy.ts'
+import { doctor } from './doctor.ts'
+import { events } from './events.ts'
+import { exec } from './exec.ts'
+import { init } from './init.ts'
+import { list } from './list.ts'
+import { logs } from './logs.ts'
+import { pluginsInstall, pluginsLink, pluginsList, pluginsNew, pluginsRemove } from './plugins.ts'
+import { providerList, providerShow } from './provider.ts'
+import { shell } from './shell.ts'
+import { start } from './start.ts'
+import { status } from './status.ts'
+import { stop } from './stop.ts'
+import { up } from './up.ts'
+import { version } from './version.ts'
+
+/** Every built-in command, in the order of the help. Their code is small; what is heavy they import when they run. */
+export const builtins: readonly BuiltinCommand[] = [
+  init,
+  up,
+  list,
+  status,
+  exec,
+  shell,
+  logs,
+  start,
+  stop,
+  destroy,
+  events,
+  blueprintList,
+  blueprintShow,
+  blueprintValidate,
+  baseList,
+  baseAdd,
+  baseImport,
+  baseBuild,
+  baseRemove,
+  providerList,
+  providerShow,
+  configList,
+  configGet,
+  configSet,
+  doctor,
+  pluginsList,
+  pluginsInstall,
+  pluginsLink,
+  pluginsRemove,
+  pluginsNew,
+  completion,
+  version,
+  createComplete(() => builtins),
+]

@@ -1,0 +1,60 @@
+import type { BuiltinCommand } from '../builtin.ts'
+import { renderUp } from '../output/views.ts'
+import { optional, readText } from './shared.ts'
+
+export const up: BuiltinCommand = {
+  id: 'up',
+  group: 'Environments',
+  summary: 'Bring an environment up: the one command to start with.',
+  description:
+    'Makes and starts the environment of a blueprint, and says how to enter it. A running environment is left as it is; ' +
+    'when its blueprint has changed since, `up` says what changed, and --recreate makes it anew.',
+  args: [
+    {
+      name: 'blueprint',
+      description: "A built-in's name, a file or a folder; absent: the blueprint of the current folder.",
+      completes: 'blueprint',
+    },
+  ],
+  flags: {
+    name: {
+      type: 'string',
+      char: 'n',
+      description: 'Name of the environment; absent: made from the blueprint and folder.',
+    },
+    provider: { type: 'string', char: 'p', description: 'Run it on this provider.', completes: 'provider' },
+    base: {
+      type: 'string',
+      char: 'b',
+      description: "Use this base instead of the blueprint's.",
+      completes: 'base',
+    },
+    recreate: { type: 'boolean', description: 'Remove the environment and make it anew.' },
+  },
+  examples: [
+    {
+      command: 'holm up',
+      description: "Bring up this folder's blueprint on the best provider of this machine.",
+    },
+    { command: 'holm up python-dev -p docker', description: 'Bring up a built-in blueprint on Docker.' },
+    { command: 'holm up --recreate', description: 'Apply a changed blueprint.' },
+  ],
+  async run(input) {
+    const { args, flags, host, signal, terminal, cwd } = input
+    const since = performance.now()
+    const name = readText(input, 'name')
+    const result = await host.up({
+      cwd,
+      signal,
+      recreate: flags['recreate'] === true,
+      ...optional('blueprint', args['blueprint']),
+      ...optional('name', name),
+      ...optional('provider', readText(input, 'provider')),
+      ...optional('base', readText(input, 'base')),
+    })
+    if (flags['quiet'] === true) return { data: result, text: result.environment.name }
+    const isFolderDefault = args['blueprint'] === undefined && name === undefined
+    const view = { verbose: terminal.verbose, isFolderDefault, elapsedMs: performance.now() - since }
+    return { data: result, text: renderUp(result, view) }
+  },
+}

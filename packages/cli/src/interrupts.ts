@@ -1,0 +1,57 @@
+import { HolmError } from '@holm/core'
+
+const handled = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGPIPE'] as const
+const patienceMs = 2000
+
+export interface Interrupts {
+  /** Fires at the first signal, with HOLM_INTERRUPTED as the reason. */
+  readonly signal: AbortSignal
+  /** Sends signals to the handler instead; the result gives them back. */
+  take(handler: (signal: NodeJS.Signals) => void): () => void
+  close(): void
+}
+
+export interface InterruptOptions {
+  /** Where signals come from: the process, or a fake of it. */
+  readonly source: NodeJS.EventEmitter
+  readonly say: (text: string) => void
+  /** Ends this process now. */
+  readonly exit: (code: number) => void
+  readonly now?: () => number
+}
+
+/**
+ * Ctrl-C once aborts and cleans up; a second one within two seconds, or SIGTERM twice, ends holm at once.
+ * SIGPIPE stands for "nobody reads the output any more" and ends it without a word.
+ */
+export function createInterrupts({ source, say, exit, now = Date.now }: InterruptOptions): Interrupts {
+  const controller = new AbortController()
+  let since = -Infinity
+  let taken: ((signal: NodeJS.Signals) => void) | undefined
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (taken) return taken(signal)
+    if (signal === 'SIGPIPE') return exit(141)
+    if (now() - since < patienceMs) return exit(130)
+    since = now()
+    const again = signal === 'SIGINT' ? ' (Ctrl-C again within 2 s: stop at once)' : ''
+    say(
+      controller.signal.aborted
+        ? `still cleaning up${again}`
+        : `interrupted: stopping and cleaning up${again}`,
+    )
+    controller.abort(new HolmError('HOLM_INTERRUPTED', `interrupted by ${signal}`))
+  }
+  for (const signal of handled) source.on(signal, onSignal)
+  return {
+    signal: controller.signal,
+    take(handler) {
+      taken = handler
+      return () => {
+        taken = undefined
+      }
+    },
+    close() {
+      for (const signal of handled) source.off(signal, onSignal)
+    },
+  }
+}
