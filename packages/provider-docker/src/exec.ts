@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto'
+import { abortError } from '@holm/core'
+import type { Exit, ExecRequest, Process, ProviderContext, TerminalSize } from '@holm/core'
+import type Docker from 'dockerode'
+import type { Engine } from './engine.ts'
+import { killExec, markerVariable } from './exec-kill.ts'
+import { missingProgram } from './exec-missing.ts'
+import { signalNumber } from './signals.ts'
+import { execStreams } from './exec-streams.ts'
+import type { ExecStreams } from './exec-streams.ts'
+import { containerName } from './names.ts'
+import { sizedArgv } from './pty-size.ts'
+
+/** What one running exec is made of. */
+interface Session {
+  readonly engine: Engine
+  readonly name: string
+  readonly exec: Docker.Exec
+  readonly streams: ExecStreams
+  readonly marker: string
+  readonly request: ExecRequest
+  /** Signals sent, to tell "ended by it" from an exit code above 128. */
+  readonly sent: Set<NodeJS.Signals>
+}
+
+/** Two calls to start it (create, start), one at its end (inspect). */
+export async function startExec(
+  engine: Engine,
+  name: string,
+  call: { readonly request: ExecRequest; readonly ctx: ProviderContext },
+): Promise<Process> {
+  const { request, ctx } = call
+  const marker = randomBytes(12).toString('hex')
+  return engine.use(
+    { ctx, action: `run ${request.argv[0] ?? ''} in ${name}`, environment: name },
+    async (docker, abortSignal) => {
+      const argv = await sizedArgv(docker, request)
+      const container = docker.getContainer(containerName(engine.namespace, name))
+      const exec = await container.exec({ ...execOptions({ ...request, argv }, marker), abortSignal })
+      // Not abortable from here on: an aborted start leaves a program that nobody can name.
+      const socket = await exec.start({
+        hijack: true,
+        stdin: request.stdin === 'pipe',
+        Tty: request.pty !== undefined,
+        ...consoleSize(request.pty),
+      })
+      const streams = execStreams(socket, { raw: request.pty !== undefined, stdin: request.stdin === 'pipe' })
+      const session: Session = { engine, name, exec, streams, marker, request, sent: new Set() }
+      if (request.pty) await resizeExec(exec, request.pty)
+      const process = processOf(session)
+      if (!ctx.signal.aborted) return abortable(process, ctx.signal)
+      await process.kill('SIGKILL')
+      throw abortError(ctx.signal)
+    },
+  )
+}
+
+function execOptions(request: ExecRequest, marker: string): Docker.ExecCreateOptions {
+  return {
+    Cmd: [...request.argv],
+    AttachStdin: request.stdin === 'pipe',
+    AttachStdout: true,
+    AttachStderr: true,
+    Tty: request.pty !== undefined,
+    Env: [
+      ...Object.entries(request.env ?? {}).map(([key, value]) => `${key}=${value}`),
+      ...terminal(request),
+      `${markerVariable}=${marker}`,
+    ],
+    ...(request.user !== undefined && { User: request.user }),
+    ...(request.cwd !== undefined && { WorkingDir: request.cwd }),
+  }
+}
+
+function terminal(request: ExecRequest): readonly string[] {
+  return request.pty && request.env?.['TERM'] === undefined ? ['TERM=xterm-256color'] : []
+}
+
+/** Engines of API 1.42 and above start the program in a terminal of this size; others ignore it. */
+function consoleSize(size: TerminalSize | undefined): Record<string, unknown> {
+  return size ? { ConsoleSize: [size.rows, size.cols] } : {}
+}
+
+function processOf(session: Session): Process {
+  const { streams, exec, sent } = session
+  const exited = waitForExit(session)
+  // A caller that only wants the streams must not be ended by an unhandled rejection.
+  exited.catch(() => {})
+  let over = false
+  streams.ended.then(
+    () => (over = true),
+    () => (over = true),
+  )
+  return {
+    stdin: streams.stdin,
+    stdout: streams.stdout,
+    stderr: streams.stderr,
+    exited,
+    async kill(signal) {
+      if (over) return
+      sent.add(signal)
+      await killExec({ ...session, signal, isOver: () => over })
+    },
+    resize: (size) => (session.request.pty && !over ? resizeExec(exec, size) : Promise.resolve()),
+  }
+}
+
+function abortable(process: Process, signal: AbortSignal): Process {
+  const onAbort = (): void => {
+    // The program ends with its container when even this fails.
+    process.kill('SIGKILL').catch(() => {})
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
+  const release = (): void => signal.removeEventListener('abort', onAbort)
+  process.exited.then(release, release)
+  return process
+}
+
+/** Ended programs and programs not yet started answer with an error: nothing to resize then. */
+async function resizeExec(exec: Docker.Exec, size: TerminalSize): Promise<void> {
+  await exec.resize({ h: size.rows, w: size.cols }).catch(() => {})
+}
+
+async function waitForExit(session: Session): Promise<Exit> {
+  const { streams } = session
+  await streams.ended
+  const info = await finishedInfo(session)
+  const held = streams.held()
+  const missing =
+    held === undefined ? undefined : missingProgram(held, { pid: info.Pid, code: info.ExitCode ?? 0 })
+  await streams.finish(missing?.message)
+  if (missing) return { code: missing.code }
+  const code = info.ExitCode ?? 0
+  const signal = [...session.sent].find((name) => code === 128 + signalNumber(name))
+  return { code, ...(signal && { signal }) }
+}
+
+/** The engine closes the streams a moment before it knows the code; a program may also close its own and go on. */
+async function finishedInfo({ engine, exec, name }: Session): Promise<Docker.ExecInspectInfo> {
+  const ctx = { signal: new AbortController().signal }
+  return engine.use({ ctx, action: `learn how a program in ${name} ended`, environment: name }, async () => {
+    for (let delay = 2; ; delay = Math.min(delay * 2, 250)) {
+      const info = await exec.inspect()
+      if (!info.Running && info.ExitCode !== null) return info
+      await new Promise((resolve) => setTimeout(resolve, delay))
+    }
+  })
+}

@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto'
+
+/** Labels this provider adds for itself; never part of `EnvironmentState.labels`. */
+export const ownPrefix = 'dev.holm.docker.'
+
+export const label = {
+  namespace: `${ownPrefix}namespace`,
+  name: `${ownPrefix}name`,
+  /** JSON list of the keys of the spec's labels: an image's labels are inherited by its containers and must be told apart. */
+  keys: `${ownPrefix}keys`,
+  /** JSON of the limits asked for, so that `list` can tell them from one call. */
+  limits: `${ownPrefix}limits`,
+  /** "uid:gid" that the environment's user shall have, see match-user.ts. */
+  matchIds: `${ownPrefix}match-ids`,
+  matchUser: `${ownPrefix}match-user`,
+  /** One random value per `create`: what a failed one made is told from what was there before. */
+  attempt: `${ownPrefix}attempt`,
+  network: `${ownPrefix}network`,
+  snapshotOf: `${ownPrefix}snapshot-of`,
+  snapshot: `${ownPrefix}snapshot`,
+  base: `${ownPrefix}base`,
+  clone: `${ownPrefix}clone`,
+} as const
+
+export function containerName(namespace: string, name: string): string {
+  return `${namespace}-${name}`
+}
+
+export function volumeName(
+  scope: { readonly namespace: string; readonly name: string },
+  volume: string,
+): string {
+  return `${scope.namespace}-${scope.name}-${volume}`
+}
+
+export function networkName(namespace: string, network: string): string {
+  return `${namespace}-${network}`
+}
+
+/** Repository and tag of an image made here. */
+export interface ImageName {
+  readonly repo: string
+  readonly tag: string
+}
+
+export function imageReference(image: ImageName): string {
+  return `${image.repo}:${image.tag}`
+}
+
+/** A name that the engine takes as part of a repository: lower case, digits, single separators. */
+export function repositoryPart(name: string): string {
+  const part = name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+  return part === '' ? 'base' : part
+}
+
+export function snapshotImage(
+  scope: { readonly namespace: string; readonly name: string },
+  snapshot: string,
+): ImageName {
+  return {
+    repo: `holm-snapshot/${repositoryPart(containerName(scope.namespace, scope.name))}`,
+    tag: tagOf(snapshot),
+  }
+}
+
+/** A tag as written when the engine takes it, else a hash of it: the label keeps what the user wrote. */
+function tagOf(name: string): string {
+  if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(name)) return name
+  return `x-${createHash('sha256').update(name).digest('hex').slice(0, 16)}`
+}
