@@ -80,7 +80,7 @@ const served = new Set<string>()
  * From now on modules in these folders that import `@holm/core` get this host's own copy, whatever is installed beside them:
  * contract versions were compared before, and one copy means that nothing has to be installed (docs/adr/0010).
  */
-function serveContract(...folders: readonly string[]): void {
+export function serveContract(...folders: readonly string[]): void {
   for (const folder of folders) served.add(folder)
   if (contractUrls.size > 0) return
   for (const specifier of ['@holm/core', '@holm/core/host']) {

@@ -1,0 +1,137 @@
+/** A value's form: how it is checked, read from a string (environment, `config set`) and shown in the reference. */
+export type ConfigType = keyof ConfigTypes
+
+export interface ConfigTypes {
+  string: string
+  boolean: boolean
+  integer: number
+  /** Milliseconds; written as a number or as "500ms", "30s", "5m", "1h". */
+  duration: number
+  /** Entries of `plugins`: names, paths, [name, options]; inline definitions in code. */
+  plugins: readonly unknown[]
+}
+
+export interface ConfigEntry {
+  readonly type: ConfigType
+  /** Undefined: not set. */
+  readonly default: string | boolean | number | readonly unknown[] | undefined
+  readonly meaning: string
+  /** Environment variable that sets it. */
+  readonly env: `HOLM_${string}`
+  readonly options?: readonly string[]
+  /** Limits of an integer, inclusive. */
+  readonly range?: readonly [min: number, max: number]
+  /** Form of a string, with the words that name it. */
+  readonly form?: { readonly pattern: RegExp; readonly words: string }
+}
+
+const port = [1, 65_535] as const
+
+/** Every key; docs/reference/config.md is generated from it. Sections `plugin.<id>.<key>` belong to the plugins. */
+export const configTable = {
+  provider: {
+    type: 'string',
+    default: undefined,
+    meaning:
+      'Provider to use when neither the command nor the blueprint names one. Not set: the best usable one.',
+    env: 'HOLM_PROVIDER',
+  },
+  namespace: {
+    type: 'string',
+    default: 'holm',
+    meaning:
+      'Prefix of everything this holm makes in a runtime; holms of different namespaces never see each other.',
+    env: 'HOLM_NAMESPACE',
+    form: { pattern: /^[a-z][a-z0-9-]{0,19}$/, words: '1 to 20 lower-case letters, digits and hyphens' },
+  },
+  plugins: {
+    type: 'plugins',
+    default: [],
+    meaning: 'Plugins to load: package names, paths (from the folder of the file), or [name, options].',
+    env: 'HOLM_PLUGINS',
+  },
+  'log.level': {
+    type: 'string',
+    default: 'warn',
+    meaning: 'Least important message that is logged.',
+    env: 'HOLM_LOG__LEVEL',
+    options: ['debug', 'info', 'warn', 'error'],
+  },
+  'up.timeout': {
+    type: 'duration',
+    default: 1_800_000,
+    meaning: 'Deadline of a whole `up`, provisioning included.',
+    env: 'HOLM_UP__TIMEOUT',
+  },
+  'up.startTimeout': {
+    type: 'duration',
+    default: 60_000,
+    meaning: 'Deadline of the start of an environment, and of each of its services to become healthy.',
+    env: 'HOLM_UP__START_TIMEOUT',
+  },
+  'up.golden': {
+    type: 'boolean',
+    default: true,
+    meaning:
+      'Keep a golden image of what was provisioned, where the provider can, and clone it the next time.',
+    env: 'HOLM_UP__GOLDEN',
+  },
+  'stop.grace': {
+    type: 'duration',
+    default: 10_000,
+    meaning: 'Time between SIGTERM and SIGKILL.',
+    env: 'HOLM_STOP__GRACE',
+  },
+  'exec.shell': {
+    type: 'string',
+    default: undefined,
+    meaning: 'Shell of `holm shell`. Not set: the login shell of the user inside.',
+    env: 'HOLM_EXEC__SHELL',
+  },
+  'ports.first': {
+    type: 'integer',
+    default: 32_800,
+    meaning: 'First port of this machine that is given to environments.',
+    env: 'HOLM_PORTS__FIRST',
+    range: port,
+  },
+  'ports.last': {
+    type: 'integer',
+    default: 34_999,
+    meaning: 'Last port of this machine that is given to environments.',
+    env: 'HOLM_PORTS__LAST',
+    range: port,
+  },
+  'base.default': {
+    type: 'string',
+    default: 'debian-12',
+    meaning: 'Base of blueprints that name none, on providers that do not run on the files of this machine.',
+    env: 'HOLM_BASE__DEFAULT',
+  },
+  'base.mirror': {
+    type: 'string',
+    default: undefined,
+    meaning: "Package mirror (URL) that `holm base build` uses. Not set: the distribution's own.",
+    env: 'HOLM_BASE__MIRROR',
+    form: { pattern: /^(https?|file):\/\/\S+$/, words: 'a URL of http, https or file' },
+  },
+} as const satisfies Record<string, ConfigEntry>
+
+export type ConfigKey = keyof typeof configTable
+
+type Loose<Entry extends ConfigEntry> = Entry['default'] extends undefined
+  ? ConfigTypes[Entry['type']] | undefined
+  : ConfigTypes[Entry['type']]
+
+/** Values by key. */
+export type ConfigValues = { readonly [Key in ConfigKey]: Loose<(typeof configTable)[Key]> }
+
+export const configKeys: readonly ConfigKey[] = Object.keys(configTable) as ConfigKey[]
+
+/** Prefix of the keys that belong to plugins: `plugin.<id>.<key>`. */
+export const pluginPrefix = 'plugin.'
+
+/** The table's entry, with the optional properties visible; undefined for an unknown key. */
+export function findEntry(key: string): ConfigEntry | undefined {
+  return Object.hasOwn(configTable, key) ? configTable[key as ConfigKey] : undefined
+}
