@@ -3,7 +3,7 @@ import type { CallOptions } from '../host-api.ts'
 import type { Provider } from '../provider.ts'
 import type { Runner } from '../process.ts'
 import type { BaseStore } from './base/index.ts'
-import type { LoadedConfig } from './config/index.ts'
+import type { Config } from './config/load.ts'
 import type { HolmPaths } from './config/paths.ts'
 import type { Hooks } from './hooks.ts'
 import type { Operation } from './operation.ts'
@@ -17,7 +17,7 @@ export interface HostContext {
   readonly platform: NodeJS.Platform
   readonly paths: HolmPaths
   readonly namespace: string
-  readonly config: LoadedConfig
+  readonly config: Config
   readonly runner: Runner
   readonly hooks: Hooks
   readonly registry: Registry

@@ -1,8 +1,9 @@
-import { realpath } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { realpath, writeFile } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { HolmError } from '../../errors.ts'
 import type { HostApi } from '../../host-api.ts'
 import type { EnvironmentSpec } from '../../spec.ts'
-import { createTemplateFile, listBuiltins, toSpec, type LoadedBlueprint } from '../blueprint/index.ts'
+import { listBuiltins, slugify, toSpec, type LoadedBlueprint } from '../blueprint/index.ts'
 import type { HostContext } from '../context.ts'
 import { loadResolved } from '../environment/plan.ts'
 
@@ -10,7 +11,7 @@ export function createBlueprintsApi(host: HostContext): HostApi['blueprints'] {
   const load = async (reference: string | undefined, cwd = '.'): Promise<LoadedBlueprint> =>
     loadResolved(host, reference, await realpath(resolve(host.cwd, cwd)))
   return {
-    list: () => listBuiltins({ paths: host.paths }),
+    list: () => listBuiltins(),
     async show(reference, { cwd } = {}) {
       const loaded = await load(reference, cwd)
       return { blueprint: loaded.blueprint, spec: specOf(host, loaded).spec }
@@ -19,7 +20,7 @@ export function createBlueprintsApi(host: HostContext): HostApi['blueprints'] {
       const loaded = await load(reference, cwd)
       return { source: loaded.source, warnings: specOf(host, loaded).warnings }
     },
-    init: (options) => createTemplateFile(options),
+    init: (options) => initBlueprint(options),
   }
 }
 
@@ -28,4 +29,18 @@ function specOf(host: HostContext, loaded: LoadedBlueprint): { spec: Environment
   const reference = typeof loaded.base === 'string' ? loaded.base : undefined
   const base = reference === 'host' || reference === undefined ? ({ kind: 'host' } as const) : ({ kind: 'image', reference } as const)
   return toSpec(loaded, { base, env: host.env })
+}
+
+async function initBlueprint({ cwd, template, force = false }: Parameters<HostApi['blueprints']['init']>[0]): ReturnType<HostApi['blueprints']['init']> {
+  const { detectTemplate, renderTemplate } = await import('../blueprint/index.ts')
+  const chosen = template === undefined ? await detectTemplate(cwd) : { template, reason: 'asked for' }
+  const path = join(cwd, 'holm.yaml')
+  const text = await renderTemplate(chosen.template, { name: slugify(basename(cwd)) })
+  try {
+    await writeFile(path, text, { flag: force ? 'w' : 'wx' })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    throw new HolmError('HOLM_USAGE', `${path} is there already`, { hint: 'Overwrite it with --force.', details: { path } })
+  }
+  return { path, ...chosen }
 }

@@ -8,6 +8,8 @@ import type { EnvironmentRecord } from '../state/index.ts'
 import { runLifecycle } from './create.ts'
 import { findRecord, notFound } from './find.ts'
 import { infoOf } from './info.ts'
+import { recordFromLabels } from './labels.ts'
+import { allProviders } from './reconcile.ts'
 import { readSecrets } from './secrets.ts'
 
 type Options<Method extends keyof HostApi> = HostApi[Method] extends (name: string | undefined, options?: infer Given) => unknown ? NonNullable<Given> : never
@@ -109,9 +111,9 @@ async function findToDestroy(host: HostContext, name: string | undefined, option
 }
 
 async function findInRuntimes(host: HostContext, name: string, operation: Operation): Promise<EnvironmentRecord | undefined> {
-  const { recordFromLabels } = await import('./labels.ts')
+  const providers = await allProviders(host)
   const states = await Promise.all(
-    host.registry.ids('provider').map(async (id): Promise<EnvironmentState | undefined> => {
+    providers.map(async (id): Promise<EnvironmentState | undefined> => {
       try {
         return await (await host.provider(id)).inspect(name, operation.context)
       } catch {

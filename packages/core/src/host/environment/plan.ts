@@ -67,7 +67,7 @@ export async function planUp(host: HostContext, identity: Identity, options: UpO
 async function finishSpec(host: HostContext, provider: Provider, draft: EnvironmentSpec): Promise<{ spec: EnvironmentSpec; hash: string }> {
   await host.registry.loadForHooks(['resolveSpec'])
   const resolved = await host.hooks.resolve('resolveSpec', draft, { project: draft.origin.project })
-  const spec = await assertProviderOptions(resolved, provider, host.registry.ids('provider'))
+  const spec = await assertProviderOptions(resolved, provider.id, provider.optionsSchema, host.registry.ids('provider'))
   const hash = hashSpec(spec)
   return { spec: { ...spec, labels: { ...spec.labels, ...labelsOf({ namespace: host.namespace, spec, hash }) } }, hash }
 }
@@ -91,7 +91,7 @@ function createDraft(host: HostContext, { loaded, name }: Identity, options: UpO
 }
 
 function defaultBase(host: HostContext, traits: Traits): string {
-  return traits.bases[0] === 'host' ? 'host' : host.config.get('base.default')
+  return traits.bases[0] === 'host' ? 'host' : host.config.values['base.default']
 }
 
 interface ChoiceInput {
@@ -129,7 +129,7 @@ function fixedProvider({ host, identity, options }: ChoiceInput): { provider: st
   }
   if (record !== undefined) return { provider: record.provider, reason: `${record.provider}: the environment is there already` }
   if (loaded.preferredProvider !== undefined) return { provider: loaded.preferredProvider, reason: `${loaded.preferredProvider}: named by the blueprint` }
-  const configured = host.config.get('provider')
+  const configured = host.config.values.provider
   return configured === undefined ? undefined : { provider: configured, reason: `${configured}: named by the configuration` }
 }
 

@@ -23,10 +23,16 @@ export async function listEnvironments(host: HostContext, options: CallOptions &
   const operation = host.operation('', options)
   const records = host.state.records.list()
   const everywhere = options.all === true || host.state.fresh
-  const providers = everywhere ? host.registry.ids('provider') : [...new Set(records.map((record) => record.provider))]
+  const providers = everywhere ? await allProviders(host) : [...new Set(records.map((record) => record.provider))]
   const answers = await Promise.all(providers.map((id) => askProvider(host, id, operation)))
   const infos = answers.flatMap((answer) => reconcileProvider({ host, operation, records, everywhere }, answer))
   return infos.toSorted((a, b) => a.name.localeCompare(b.name))
+}
+
+/** Also those that no manifest lists, which are known only once they are loaded. */
+export async function allProviders(host: HostContext): Promise<readonly string[]> {
+  await host.registry.loadForHooks([])
+  return host.registry.ids('provider')
 }
 
 async function askProvider(host: HostContext, id: string, operation: Operation): Promise<Answer> {
@@ -80,7 +86,8 @@ function adopt(host: HostContext, state: EnvironmentState): EnvironmentInfo {
 
 /** Rebuilds the records of a lost state file from the labels of every runtime; called once, by whoever finds it lost. */
 export async function rebuildRecords(host: HostContext, operation: Operation): Promise<number> {
-  const answers = await Promise.all(host.registry.ids('provider').map((id) => askProvider(host, id, operation)))
+  const providers = await allProviders(host)
+  const answers = await Promise.all(providers.map((id) => askProvider(host, id, operation)))
   const states = answers.flatMap((answer) => answer.states ?? [])
   const missing = states.filter((state) => host.state.records.get(state.name) === undefined)
   for (const state of missing) host.state.records.put(recordFromLabels(host.namespace, state))

@@ -1,0 +1,14 @@
+import type { HostApi } from '../../host-api.ts'
+import type { HostContext } from '../context.ts'
+
+export function createConfigApi(host: HostContext): HostApi['config'] {
+  return {
+    list: async () => host.config.list(),
+    get: async (key) => host.config.get(key),
+    async set(key, value, { scope = 'user' } = {}) {
+      const { setConfigValue } = await import('../config/write.ts')
+      const home = host.env['HOME']
+      return setConfigValue({ key, value, scope, cwd: host.cwd, paths: host.paths, ...(home === undefined ? {} : { home }) })
+    },
+  }
+}
