@@ -35,7 +35,7 @@ export function createSteps(style: Style, now: () => number): Steps {
       const frame = style.accent(frames[Math.floor(now() / 80) % frames.length] ?? '')
       return [...running.values()].flatMap((step) => {
         const elapsed = formatDuration(now() - step.since)
-        const text = [step.label, renderItems(step), step.message, elapsed]
+        const text = [step.label, elapsed, renderItems(step), step.message]
           .filter((part) => part !== '')
           .join('  ')
         const line = `${frame} ${truncateText(text, width - 3)}`

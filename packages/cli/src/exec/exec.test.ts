@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest'
+import { HolmError } from '@holm/core'
+import type { ExecOptions, Process } from '@holm/core'
+import { createFakeProcess } from '../../test/fake-process.ts'
+import type { FakeProcess } from '../../test/fake-process.ts'
+import { runHolm } from '../../test/run-holm.ts'
+
+interface FakeExec {
+  readonly seen: ExecOptions[]
+  exec(options: ExecOptions): Promise<Process>
+}
+
+function createExec(act: (program: FakeProcess) => void): FakeExec {
+  const seen: ExecOptions[] = []
+  return {
+    seen,
+    exec(options) {
+      seen.push(options)
+      const program = createFakeProcess()
+      setImmediate(() => act(program))
+      return Promise.resolve(program)
+    },
+  }
+}
+
+const finish = (program: FakeProcess): void => program.end({ code: 0 })
+
+describe('holm exec', () => {
+  it('passes words as they are, prints the output as it is and ends with the code of the program', async () => {
+    const fake = createExec((program) => {
+      program.stdout.write('s3cret\u001b[31m')
+      program.stderr.write('oops')
+      program.end({ code: 42 })
+    })
+    const run = await runHolm(['exec', 'web', '--', 'sh', '-c', 'a "b"', '--json', '--', '-h'], {
+      host: { exec: fake.exec },
+    })
+    expect(fake.seen).toMatchObject([
+      { argv: ['sh', '-c', 'a "b"', '--json', '--', '-h'], environment: 'web', stdin: 'pipe' },
+    ])
+    expect(run).toMatchObject({ code: 42, stdout: 's3cret\u001b[31m', stderr: 'oops' })
+  })
+
+  it('takes user, folder and variables', async () => {
+    const fake = createExec(finish)
+    const argv = [
+      'exec',
+      '-u',
+      'root',
+      '-w',
+      '/srv',
+      '-e',
+      'A=1=2',
+      '--env',
+      'HOME',
+      '-e',
+      'NOT_SET',
+      '--',
+      'env',
+    ]
+    await runHolm(argv, { host: { exec: fake.exec }, env: { HOME: '/home/me' } })
+    expect(fake.seen).toMatchObject([
+      { user: 'root', cwd: '/srv', env: { A: '1=2', HOME: '/home/me' }, projectFolder: '/project' },
+    ])
+    expect(fake.seen[0]).not.toHaveProperty('pty')
+    expect(fake.seen[0]).not.toHaveProperty('environment')
+  })
+
+  it('gives a pty on a terminal, none with -T, and then leaves the keyboard alone unless -i', async () => {
+    const fake = createExec(finish)
+    const options = { host: { exec: fake.exec }, columns: 100, env: { TERM: 'xterm-256color' } }
+    await runHolm(['exec', '--', 'top'], options)
+    await runHolm(['exec', '-T', '--', 'ls'], options)
+    await runHolm(['exec', '-T', '-i', '--', 'cat'], options)
+    expect(fake.seen).toMatchObject([
+      { pty: { cols: 100, rows: 24 }, stdin: 'pipe', env: { TERM: 'xterm-256color' } },
+      { stdin: 'ignore', env: {} },
+      { stdin: 'pipe' },
+    ])
+  })
+
+  it('becomes one document with --json, base64 where the output is no text', async () => {
+    const text = createExec((program) => {
+      program.stdout.write('s3cret\n')
+      program.end({ code: 2 })
+    })
+    const run = await runHolm(['exec', '--json', '--', 'x'], { host: { exec: text.exec }, stdin: '' })
+    expect(JSON.parse(run.stdout)).toEqual({
+      exitCode: 2,
+      signal: null,
+      stdout: 's3cret\n',
+      stderr: '',
+      encoding: 'utf8',
+    })
+    expect(run.code).toBe(2)
+    const binary = createExec((program) => {
+      program.stdout.write(Buffer.from([0xff, 0xfe]))
+      program.end({ code: 0 })
+    })
+    const second = await runHolm(['exec', '--json', '--', 'x'], { host: { exec: binary.exec }, stdin: '' })
+    expect(JSON.parse(second.stdout)).toMatchObject({ stdout: '//4=', encoding: 'base64' })
+  })
+
+  it('keeps the codes of holm before the program starts', async () => {
+    const missing = new HolmError('HOLM_ENVIRONMENT_NOT_RUNNING', 'web is stopped')
+    const run = await runHolm(['exec', '--', 'x'], { host: { exec: () => Promise.reject(missing) } })
+    expect(run).toMatchObject({ code: 7, stderr: 'error HOLM_ENVIRONMENT_NOT_RUNNING: web is stopped\n' })
+    expect(await runHolm(['exec', '-t', '-T', '--', 'x'], { host: {} })).toMatchObject({ code: 2 })
+    expect(await runHolm(['exec', '-e', '=1', '--', 'x'], { host: {} })).toMatchObject({ code: 2 })
+  })
+})
+
+describe('holm shell', () => {
+  it('starts a login shell found inside, and has no JSON', async () => {
+    const fake = createExec(finish)
+    await runHolm(['shell', 'web', '-u', 'dev'], { host: { exec: fake.exec }, columns: 80 })
+    expect(fake.seen).toMatchObject([
+      { argv: ['/bin/sh', '-c', expect.stringContaining('-l')], user: 'dev', environment: 'web' },
+    ])
+    expect(await runHolm(['shell', '--json'], { host: {} })).toMatchObject({ code: 2 })
+  })
+})

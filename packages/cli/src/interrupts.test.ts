@@ -1,0 +1,68 @@
+import { EventEmitter } from 'node:events'
+import { describe, expect, it } from 'vitest'
+import { HolmError } from '@holm/core'
+import { upResult } from '../test/fake-host.ts'
+import { runHolm } from '../test/run-holm.ts'
+import { createInterrupts } from './interrupts.ts'
+
+describe('interrupts', () => {
+  it('aborts at the first Ctrl-C, says so, and ends with 130 when the host has cleaned up', async () => {
+    const signals = new EventEmitter()
+    const up = ({ signal }: { signal?: AbortSignal } = {}): Promise<typeof upResult> => {
+      const { promise, reject } = Promise.withResolvers<typeof upResult>()
+      signal?.addEventListener('abort', () => reject(signal.reason as Error))
+      setImmediate(() => signals.emit('SIGINT', 'SIGINT'))
+      return promise
+    }
+    const run = await runHolm(['up'], { host: { up }, signals })
+    expect(run.stderr).toMatchInlineSnapshot(`
+      "interrupted: stopping and cleaning up (Ctrl-C again within 2 s: stop at once)
+      error HOLM_INTERRUPTED: interrupted by SIGINT
+      "
+    `)
+    expect(run).toMatchObject({ code: 130, exits: [], closed: 1 })
+    expect(signals.listenerCount('SIGINT')).toBe(0)
+  })
+
+  it('ends at once at a second one within two seconds, aborts again after that', () => {
+    const source = new EventEmitter()
+    const exits: number[] = []
+    const said: string[] = []
+    let time = 0
+    const interrupts = createInterrupts({
+      source,
+      say: (text) => void said.push(text),
+      exit: (code) => void exits.push(code),
+      now: () => time,
+    })
+    source.emit('SIGINT', 'SIGINT')
+    time = 2500
+    source.emit('SIGINT', 'SIGINT')
+    expect(exits).toEqual([])
+    time = 3000
+    source.emit('SIGINT', 'SIGINT')
+    expect(exits).toEqual([130])
+    expect(said).toEqual([
+      'interrupted: stopping and cleaning up (Ctrl-C again within 2 s: stop at once)',
+      'still cleaning up (Ctrl-C again within 2 s: stop at once)',
+    ])
+    expect(interrupts.signal.reason).toBeInstanceOf(HolmError)
+  })
+
+  it('ends without a word when nobody reads the output', () => {
+    const source = new EventEmitter()
+    const exits: number[] = []
+    const said: string[] = []
+    const interrupts = createInterrupts({
+      source,
+      say: (text) => void said.push(text),
+      exit: (code) => void exits.push(code),
+    })
+    source.emit('SIGPIPE', 'SIGPIPE')
+    expect({ exits, said, aborted: interrupts.signal.aborted }).toEqual({
+      exits: [141],
+      said: [],
+      aborted: false,
+    })
+  })
+})
