@@ -44,15 +44,28 @@ interface Parts {
 }
 
 /** Puts the parts of a host together. Reads the configuration and manifests; state, plugins and runtimes wait for first use. */
-export async function createContext(options: HostOptions): Promise<{ context: HostContext; close: () => Promise<void> }> {
+export async function createContext(
+  options: HostOptions,
+): Promise<{ context: HostContext; close: () => Promise<void> }> {
   const { cwd = process.cwd(), env = process.env, platform = process.platform } = options
   const paths = resolvePaths({ env, platform })
-  const config = await loadConfig({ cwd, env, paths, ...(options.overrides && { overrides: options.overrides }) })
+  const config = await loadConfig({
+    cwd,
+    env,
+    paths,
+    ...(options.overrides && { overrides: options.overrides }),
+  })
   const state = lazily(() => openState(join(createFolder(paths.data), 'state.db'), config.values.namespace))
   const listeners: ((event: HolmEvent) => void)[] = []
   const publish = (event: HolmEvent): void => listeners.forEach((listener) => listener(event))
-  const hooks = createHooks({ onWarning: ({ message, plugin }) => publish({ type: 'warning', message, plugin }) })
-  listeners.push((event) => options.onEvent?.(event), (event) => hooks.emit('onEvent', event), (event) => keepEvent(state, event))
+  const hooks = createHooks({
+    onWarning: ({ message, plugin }) => publish({ type: 'warning', message, plugin }),
+  })
+  listeners.push(
+    (event) => options.onEvent?.(event),
+    (event) => hooks.emit('onEvent', event),
+    (event) => keepEvent(state, event),
+  )
   const parts: Parts = { env, platform, paths, config, hooks, publish }
   const registry = openRegistry(parts, options, cwd)
   const context = assemble(parts, { cwd, registry, state, runner: options.runner ?? createRunner({ env }) })
@@ -77,7 +90,15 @@ function assemble(parts: Parts, { cwd, registry, runner, state }: Late): HostCon
   const { env, platform, paths, config, hooks, publish } = parts
   const mirror = config.values['base.mirror']
   return {
-    cwd, env, platform, paths, config, hooks, registry, runner, publish,
+    cwd,
+    env,
+    platform,
+    paths,
+    config,
+    hooks,
+    registry,
+    runner,
+    publish,
     namespace: config.values.namespace,
     bases: createBaseStore({ paths, runner, env, ...(mirror === undefined ? {} : { mirror }) }),
     get state() {
@@ -103,11 +124,19 @@ function openRegistry(parts: Parts, options: HostOptions, cwd: string): Registry
     hooks,
     apiFor: (descriptor) => surroundingsOf(parts, descriptor),
     onWarning: ({ message, plugin, hint }) =>
-      publish({ type: 'warning', message, ...(plugin === undefined ? {} : { plugin }), ...(hint === undefined ? {} : { hint }) }),
+      publish({
+        type: 'warning',
+        message,
+        ...(plugin === undefined ? {} : { plugin }),
+        ...(hint === undefined ? {} : { hint }),
+      }),
   })
 }
 
-function surroundingsOf({ config, env, platform, paths, publish }: Parts, { id, name }: PluginDescriptor): PluginSurroundings {
+function surroundingsOf(
+  { config, env, platform, paths, publish }: Parts,
+  { id, name }: PluginDescriptor,
+): PluginSurroundings {
   return {
     config: config.plugin(id),
     env,
@@ -119,7 +148,11 @@ function surroundingsOf({ config, env, platform, paths, publish }: Parts, { id, 
 }
 
 function loggerFor(plugin: string, publish: Parts['publish']): Logger {
-  return { debug: () => undefined, info: () => undefined, warn: (message) => publish({ type: 'warning', message, plugin }) }
+  return {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: (message) => publish({ type: 'warning', message, plugin }),
+  }
 }
 
 interface Lazy<T> {

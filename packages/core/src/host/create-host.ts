@@ -7,7 +7,13 @@ import { checkMachine } from './api/doctor.ts'
 import type { HostContext } from './context.ts'
 import { createContext, healState, type HostOptions } from './create-context.ts'
 import { execIn } from './environment/exec.ts'
-import { destroyEnvironment, readLogs, startEnvironment, statusOf, stopEnvironment } from './environment/manage.ts'
+import {
+  destroyEnvironment,
+  readLogs,
+  startEnvironment,
+  statusOf,
+  stopEnvironment,
+} from './environment/manage.ts'
 import { listEnvironments } from './environment/reconcile.ts'
 import { up } from './environment/up.ts'
 
@@ -15,7 +21,7 @@ import { up } from './environment/up.ts'
 export async function createHost(options: HostOptions = {}): Promise<HostApi> {
   const { context, close } = await createContext(options)
   const api = createApi(context, close)
-  return { ...api, methods: await context.registry.bindMethods(api) }
+  return { ...api, methods: context.registry.bindMethods(api) }
 }
 
 function createApi(host: HostContext, close: () => Promise<void>): HostApi {

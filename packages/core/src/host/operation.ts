@@ -48,7 +48,11 @@ interface Recorder {
 const neverAborted = new AbortController().signal
 
 export function createOperation(options: OperationOptions): Operation {
-  return operationOver(options, { steps: [], warnings: [], secrets: new Set(), current: '' }, options.call.signal ?? neverAborted)
+  return operationOver(
+    options,
+    { steps: [], warnings: [], secrets: new Set(), current: '' },
+    options.call.signal ?? neverAborted,
+  )
 }
 
 function operationOver(options: OperationOptions, recorder: Recorder, signal: AbortSignal): Operation {
@@ -61,8 +65,11 @@ function operationOver(options: OperationOptions, recorder: Recorder, signal: Ab
   const warn = (message: string, hint?: string, plugin?: string): void => {
     recorder.warnings.push(clean(message))
     emit({
-      type: 'warning', environment, message: clean(message),
-      ...(hint === undefined ? {} : { hint }), ...(plugin === undefined ? {} : { plugin }),
+      type: 'warning',
+      environment,
+      message: clean(message),
+      ...(hint === undefined ? {} : { hint }),
+      ...(plugin === undefined ? {} : { plugin }),
     })
   }
   return {
@@ -83,7 +90,8 @@ function operationOver(options: OperationOptions, recorder: Recorder, signal: Ab
       recorder.steps.push({ step, elapsedMs: 0, skipped })
       emit({ type: 'step-done', environment, step, elapsedMs: 0, skipped })
     },
-    output: (stream, text) => emit({ type: 'output', environment, step: recorder.current, stream, text: clean(text) }),
+    output: (stream, text) =>
+      emit({ type: 'output', environment, step: recorder.current, stream, text: clean(text) }),
     withSignal: (other) => operationOver(options, recorder, other),
     hide: (secrets) => {
       for (const secret of secrets) recorder.secrets.add(secret)
@@ -97,7 +105,11 @@ interface StepContext {
   readonly emit: (event: HolmEvent) => void
 }
 
-async function runStep<T>({ recorder, environment, emit }: StepContext, step: string, work: () => Promise<T>): Promise<T> {
+async function runStep<T>(
+  { recorder, environment, emit }: StepContext,
+  step: string,
+  work: () => Promise<T>,
+): Promise<T> {
   const outer = recorder.current
   const begin = performance.now()
   const elapsed = (): number => Math.round(performance.now() - begin)
@@ -109,7 +121,13 @@ async function runStep<T>({ recorder, environment, emit }: StepContext, step: st
     emit({ type: 'step-done', environment, step, elapsedMs: elapsed() })
     return result
   } catch (error) {
-    emit({ type: 'step-failed', environment, step, elapsedMs: elapsed(), message: sanitize((error as Error).message, recorder.secrets) })
+    emit({
+      type: 'step-failed',
+      environment,
+      step,
+      elapsedMs: elapsed(),
+      message: sanitize((error as Error).message, recorder.secrets),
+    })
     throw error
   } finally {
     recorder.current = outer

@@ -2,7 +2,7 @@ import { constants } from 'node:os'
 import { PassThrough, Readable, Writable } from 'node:stream'
 import { HolmError } from '../errors.ts'
 import type { Exit, SpawnOptions, TerminalSize } from '../process.ts'
-import { spawnError, type LocalProcess } from './runner.ts'
+import { spawnError, type LocalProcess } from './local-process.ts'
 
 type PtyOptions = SpawnOptions & { readonly pty: TerminalSize }
 

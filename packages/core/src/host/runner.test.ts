@@ -10,7 +10,11 @@ const runner = createRunner({ env: { PATH: process.env['PATH'], CANARY: undefine
 
 describe.skipIf(process.platform === 'win32')('createRunner', () => {
   it('keeps the streams and the exit code apart', async () => {
-    await expect(runner.run(['sh', '-c', 'printf out; printf err >&2; exit 3'])).resolves.toEqual({ code: 3, stdout: 'out', stderr: 'err' })
+    await expect(runner.run(['sh', '-c', 'printf out; printf err >&2; exit 3'])).resolves.toEqual({
+      code: 3,
+      stdout: 'out',
+      stderr: 'err',
+    })
   })
 
   it('gives input and ends it', async () => {
@@ -18,7 +22,15 @@ describe.skipIf(process.platform === 'win32')('createRunner', () => {
   })
 
   it('passes arguments as they are, and only the variables that were named', async () => {
-    const { stdout } = await runner.run(['sh', '-c', 'printf "%s|" "$@"; printf "%s" "${HOME-unset} $KEPT"', 'x', 'a b', '"$(id)"', ''])
+    const { stdout } = await runner.run([
+      'sh',
+      '-c',
+      'printf "%s|" "$@"; printf "%s" "${HOME-unset} $KEPT"',
+      'x',
+      'a b',
+      '"$(id)"',
+      '',
+    ])
     expect(stdout).toBe('a b|"$(id)"||unset a=b')
   })
 
@@ -30,7 +42,10 @@ describe.skipIf(process.platform === 'win32')('createRunner', () => {
   })
 
   it('says which program or folder is missing', async () => {
-    await expect(runner.run(['holm-no-such-program'])).rejects.toMatchObject({ code: 'HOLM_TOOL_MISSING', details: { program: 'holm-no-such-program' } })
+    await expect(runner.run(['holm-no-such-program'])).rejects.toMatchObject({
+      code: 'HOLM_TOOL_MISSING',
+      details: { program: 'holm-no-such-program' },
+    })
     await expect(runner.run(['true'], { cwd: join(folder, 'none') })).rejects.toThrow(join(folder, 'none'))
   })
 
@@ -42,16 +57,23 @@ describe.skipIf(process.platform === 'win32')('createRunner', () => {
 
   it('ends the group when the signal fires, and does not start after it fired', async () => {
     const controller = new AbortController()
-    const child = await runner.spawn(['sh', '-c', 'sleep 1000 & echo ready; wait'], { signal: controller.signal })
+    const child = await runner.spawn(['sh', '-c', 'sleep 1000 & echo ready; wait'], {
+      signal: controller.signal,
+    })
     await new Promise((resolve) => child.stdout.once('data', resolve))
     child.stdout.resume()
     controller.abort()
     await expect(child.exited).resolves.toMatchObject({ signal: 'SIGTERM' })
-    await expect(runner.spawn(['true'], { signal: controller.signal })).rejects.toMatchObject({ code: 'HOLM_INTERRUPTED' })
+    await expect(runner.spawn(['true'], { signal: controller.signal })).rejects.toMatchObject({
+      code: 'HOLM_INTERRUPTED',
+    })
   })
 
   it('opens a terminal of the wanted size and resizes it', async () => {
-    const child = await runner.spawn(['sh', '-c', 'test -t 0 && test -t 1 && stty size; read -r line; stty size; exit 7'], { pty: { cols: 91, rows: 33 } })
+    const child = await runner.spawn(
+      ['sh', '-c', 'test -t 0 && test -t 1 && stty size; read -r line; stty size; exit 7'],
+      { pty: { cols: 91, rows: 33 } },
+    )
     const text = readText(child.stdout)
     await new Promise((resolve) => child.stdout.once('data', resolve))
     await child.resize({ cols: 120, rows: 40 })

@@ -3,15 +3,14 @@ import { closeSync, openSync } from 'node:fs'
 import { constants } from 'node:os'
 import { Readable } from 'node:stream'
 import { HolmError, abortError, assertNotAborted } from '../errors.ts'
-import type { Exit, Process, RunResult, RunToEndOptions, Runner, SpawnOptions } from '../process.ts'
+import type { Exit, RunResult, RunToEndOptions, Runner, SpawnOptions } from '../process.ts'
+import { spawnError, type LocalProcess } from './local-process.ts'
 import { spawnWithPty } from './runner-pty.ts'
 
 export interface RunnerOptions {
   /** Environment of programs whose options name none. */
   readonly env: Readonly<Record<string, string | undefined>>
 }
-
-export type LocalProcess = Process & { readonly pid: number | undefined }
 
 const killDelayMs = 5000
 
@@ -110,23 +109,6 @@ function launch(argv: readonly string[], options: ChildOptions): Promise<ChildPr
     child.once('spawn', () => resolve(child))
     child.once('error', (error: NodeJS.ErrnoException) => reject(spawnError(program, options, error)))
   })
-}
-
-/** Turns what the operating system said into an error that names the program, or the folder when that is what is missing. */
-export function spawnError(
-  program: string,
-  options: { cwd?: string | URL | undefined },
-  error: NodeJS.ErrnoException,
-): HolmError {
-  if (error.code === 'ENOENT') {
-    const where = options.cwd === undefined ? '' : ` (in ${String(options.cwd)})`
-    return new HolmError('HOLM_TOOL_MISSING', `cannot start ${program}${where}: not found`, {
-      hint: `Install ${program}, or put it on PATH.`,
-      cause: error,
-      details: { program },
-    })
-  }
-  return new HolmError('HOLM_COMMAND_FAILED', `cannot start ${program}: ${error.message}`, { cause: error })
 }
 
 function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {

@@ -3,6 +3,7 @@ import type { EnvironmentState, Provider } from '../../provider.ts'
 import { requireFacet } from '../../facets.ts'
 import type { EnvironmentSpec, LifecycleStage } from '../../spec.ts'
 import { probeUserEnv, provision, runStage, type Inside } from '../provision/index.ts'
+import { catalogue } from '../base/index.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
@@ -36,7 +37,11 @@ export async function createEnvironment(work: Work, keep: boolean): Promise<Crea
     host.state.records.put(created.record)
     return created
   } catch (error) {
-    await leaveNothing({ ...work, operation: operation.withSignal(new AbortController().signal) }, error, keep)
+    await leaveNothing(
+      { ...work, operation: operation.withSignal(new AbortController().signal) },
+      error,
+      keep,
+    )
     throw error
   }
 }
@@ -46,13 +51,24 @@ async function makeAndProvision(work: Work, draft: EnvironmentRecord): Promise<C
   const { provider } = plan
   const spec = await resolveBase(work)
   await operation.step('create', () => provider.create(spec, operation.context))
+  await pinDigest(work, spec)
   const state = await operation.step('start', () => provider.start(plan.name, operation.context))
-  const secrets = await readSecrets(spec.secrets, { env: work.host.env, runner: work.host.runner, signal: operation.signal })
+  const secrets = await readSecrets(spec.secrets, {
+    env: work.host.env,
+    runner: work.host.runner,
+    signal: operation.signal,
+  })
   operation.hide(Object.values(secrets))
   await provisionEnvironment(work, spec, secrets)
   const userEnv = await probeEnv(work, spec, secrets)
   const record: EnvironmentRecord = { ...draft, phase: 'ready', details: detailsOf(plan, spec, userEnv) }
-  await runLifecycle({ provider, operation, spec, userEnv, secrets }, ['onCreate', 'updateContent', 'postCreate', 'postStart', 'postAttach'])
+  await runLifecycle({ provider, operation, spec, userEnv, secrets }, [
+    'onCreate',
+    'updateContent',
+    'postCreate',
+    'postStart',
+    'postAttach',
+  ])
   return { state, spec, record }
 }
 
@@ -61,16 +77,33 @@ async function resolveBase({ host, plan, operation }: Work): Promise<Environment
   const { provider, spec, loaded } = plan
   const { base } = spec
   if (base.kind === 'build') {
-    const info = await operation.step('build', () => requireFacet(provider, 'build').build(base, operation.context))
+    const info = await operation.step('build', () =>
+      requireFacet(provider, 'build').build(base, operation.context),
+    )
     return withBaseInfo(plan, info, host.env)
   }
   if (loaded.format !== 'devcontainer' || !provider.images || base.kind === 'host') return spec
   const { images } = provider
-  const info = (await images.inspect(base, operation.context)) ?? (await operation.step('base', () => images.prepare(base, operation.context)))
+  const info =
+    (await images.inspect(base, operation.context)) ??
+    (await operation.step('base', () => images.prepare(base, operation.context)))
   return withBaseInfo(plan, info, host.env)
 }
 
-async function provisionEnvironment(work: Work, spec: EnvironmentSpec, secrets: Record<string, string>): Promise<void> {
+/** What the catalogue's image was at its first use is what it stays (docs/adr/0006). */
+async function pinDigest({ host, plan, operation }: Work, { base }: EnvironmentSpec): Promise<void> {
+  if (base.kind !== 'image' || base.digest !== undefined || !plan.provider.images) return
+  if (!catalogue.some((entry) => entry.image === base.reference)) return
+  const info = await plan.provider.images.inspect(base, operation.context)
+  if (info?.base.kind === 'image' && info.base.digest !== undefined)
+    await host.bases.recordDigest(base.reference, info.base.digest)
+}
+
+async function provisionEnvironment(
+  work: Work,
+  spec: EnvironmentSpec,
+  secrets: Record<string, string>,
+): Promise<void> {
   const { host, plan, operation } = work
   await host.registry.loadForHooks(['beforeProvision'])
   await host.hooks.before('beforeProvision', { spec, provider: plan.provider.id })
@@ -79,7 +112,13 @@ async function provisionEnvironment(work: Work, spec: EnvironmentSpec, secrets: 
     name: plan.name,
     operation,
     // Packages and scripts are installed by the environment's administrator, whoever works in it later.
-    defaults: { spec: { ...spec, exec: { env: {}, probe: 'none' } }, user: adminOf(plan.provider), workdir: undefined, userEnv: {}, secrets },
+    defaults: {
+      spec: { ...spec, exec: { env: {}, probe: 'none' } },
+      user: adminOf(plan.provider),
+      workdir: undefined,
+      userEnv: {},
+      secrets,
+    },
   })
   await provision(spec, inside, operation)
 }
@@ -89,9 +128,19 @@ function adminOf(provider: Provider): string | undefined {
   return provider.traits.isolation === 'process' || provider.traits.isolation === 'none' ? undefined : 'root'
 }
 
-async function probeEnv(work: Work, spec: EnvironmentSpec, secrets: Record<string, string>): Promise<Readonly<Record<string, string>>> {
+async function probeEnv(
+  work: Work,
+  spec: EnvironmentSpec,
+  secrets: Record<string, string>,
+): Promise<Readonly<Record<string, string>>> {
   if (spec.exec.probe === 'none') return {}
-  const inside = insideAsUser({ provider: work.plan.provider, operation: work.operation, spec, userEnv: {}, secrets })
+  const inside = insideAsUser({
+    provider: work.plan.provider,
+    operation: work.operation,
+    spec,
+    userEnv: {},
+    secrets,
+  })
   return probeUserEnv(spec.exec.probe, inside, { reporter: work.operation, signal: work.operation.signal })
 }
 
@@ -103,7 +152,14 @@ interface LifecycleWork {
   readonly secrets: Readonly<Record<string, string>>
 }
 
-const order: readonly LifecycleStage[] = ['initialize', 'onCreate', 'updateContent', 'postCreate', 'postStart', 'postAttach']
+const order: readonly LifecycleStage[] = [
+  'initialize',
+  'onCreate',
+  'updateContent',
+  'postCreate',
+  'postStart',
+  'postAttach',
+]
 
 /**
  * Runs the stages in order. holm has no daemon, so stages after `waitFor` run here, too; they can no longer fail `up`,
@@ -117,15 +173,22 @@ export async function runLifecycle(work: LifecycleWork, stages: readonly Lifecyc
   for (const stage of wanted) {
     assertNotAborted(operation.signal)
     const late = order.indexOf(stage) > order.indexOf(spec.lifecycle.waitFor)
-    const run = (): Promise<void> => runStage({ stage, commands: spec.lifecycle[stage], inside, reporter: operation })
+    const run = (): Promise<void> =>
+      runStage({ stage, commands: spec.lifecycle[stage], inside, reporter: operation })
     if (!late) {
       await run()
       continue
     }
-    const failure = await run().then(() => undefined, (error: unknown) => error as Error)
+    const failure = await run().then(
+      () => undefined,
+      (error: unknown) => error as Error,
+    )
     if (operation.signal.aborted) throw failure ?? new HolmError('HOLM_INTERRUPTED', 'interrupted')
     if (failure) {
-      operation.warn(`${stage} failed: ${failure.message}`, `The environment is up; repair the command and run it with: holm exec ${spec.name} -- …`)
+      operation.warn(
+        `${stage} failed: ${failure.message}`,
+        `The environment is up; repair the command and run it with: holm exec ${spec.name} -- …`,
+      )
       return
     }
   }
@@ -157,7 +220,9 @@ async function runInitialize({ host, plan, operation }: Work): Promise<void> {
 }
 
 function definedEnv(env: HostContext['env']): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  )
 }
 
 function draftRecord(host: HostContext, plan: Plan): EnvironmentRecord {
@@ -174,7 +239,11 @@ function draftRecord(host: HostContext, plan: Plan): EnvironmentRecord {
   }
 }
 
-function detailsOf(plan: Plan, spec: EnvironmentSpec, userEnv: Readonly<Record<string, string>>): EnvironmentRecord['details'] {
+function detailsOf(
+  plan: Plan,
+  spec: EnvironmentSpec,
+  userEnv: Readonly<Record<string, string>>,
+): EnvironmentRecord['details'] {
   return {
     blueprint: spec.origin.blueprint,
     spec,
@@ -189,7 +258,10 @@ function detailsOf(plan: Plan, spec: EnvironmentSpec, userEnv: Readonly<Record<s
 async function leaveNothing({ host, plan, operation }: Work, cause: unknown, keep: boolean): Promise<void> {
   const { name, provider } = plan
   if (keep) {
-    operation.warn(`kept the failed environment ${name}`, `Look inside with: holm shell ${name}; then remove it: holm destroy ${name}`)
+    operation.warn(
+      `kept the failed environment ${name}`,
+      `Look inside with: holm shell ${name}; then remove it: holm destroy ${name}`,
+    )
     return
   }
   try {
@@ -198,11 +270,17 @@ async function leaveNothing({ host, plan, operation }: Work, cause: unknown, kee
     if (status !== 'absent' && !isConflict(cause)) {
       // Never the volumes: they may hold what an earlier environment of this name wrote.
       await provider.remove(name, { volumes: false }, operation.context)
-      operation.warn(`removed the half-made environment ${name}`, 'Keep it for a look inside with: holm up --keep')
+      operation.warn(
+        `removed the half-made environment ${name}`,
+        'Keep it for a look inside with: holm up --keep',
+      )
     }
     host.state.records.remove(name)
   } catch (error) {
-    operation.warn(`the half-made environment ${name} could not be removed: ${(error as Error).message}`, `Remove it with: holm destroy ${name}`)
+    operation.warn(
+      `the half-made environment ${name} could not be removed: ${(error as Error).message}`,
+      `Remove it with: holm destroy ${name}`,
+    )
   }
 }
 

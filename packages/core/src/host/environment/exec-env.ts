@@ -21,14 +21,20 @@ export function withDefaults(request: ExecRequest, defaults: ExecDefaultsInput):
   const removed = unset.filter((name) => request.env?.[name] === undefined)
   return {
     ...request,
-    argv: removed.length === 0 ? request.argv : ['env', ...removed.flatMap((name) => ['-u', name]), ...request.argv],
+    argv:
+      removed.length === 0
+        ? request.argv
+        : ['env', ...removed.flatMap((name) => ['-u', name]), ...request.argv],
     env: { ...env, ...defaults.secrets, ...request.env },
     ...(user === undefined ? {} : { user }),
     ...(cwd === undefined ? {} : { cwd }),
   }
 }
 
-function blueprintEnv({ spec, userEnv }: ExecDefaultsInput): { env: Record<string, string>; unset: string[] } {
+function blueprintEnv({ spec, userEnv }: ExecDefaultsInput): {
+  env: Record<string, string>
+  unset: string[]
+} {
   const env: Record<string, string> = { ...userEnv }
   const unset: string[] = []
   const inside = { ...spec?.env, ...userEnv }

@@ -11,11 +11,12 @@ import { readSecrets } from './secrets.ts'
 /** Starts a program in an environment, as its user, in its workdir, with its variables, unless the call says otherwise. */
 export async function execIn(host: HostContext, options: ExecOptions): Promise<Process> {
   const { environment, projectFolder, signal, onEvent, ...given } = options
-  if (given.argv.length === 0) throw new HolmError('HOLM_USAGE', 'no command was given', { hint: 'Say what to run: holm exec -- ls' })
+  if (given.argv.length === 0)
+    throw new HolmError('HOLM_USAGE', 'no command was given', { hint: 'Say what to run: holm exec -- ls' })
   const record = findRecord(host, environment, projectFolder)
   const operation = host.operation(record.name, { ...(signal && { signal }), ...(onEvent && { onEvent }) })
   const provider = await host.provider(record.provider)
-  const request = await completeRequest(host, record, given, operation.signal)
+  const request = await completeRequest(host, record, { request: given, signal: operation.signal })
   await host.registry.loadForHooks(['beforeExec', 'afterExec'])
   await host.hooks.before('beforeExec', { environment: record.name, provider: provider.id, request })
   const process = await provider.exec(record.name, request, operation.context).catch((error: unknown) => {
@@ -23,24 +24,40 @@ export async function execIn(host: HostContext, options: ExecOptions): Promise<P
   })
   if (host.hooks.tapped('afterExec')) {
     // Nobody waits for it here: the caller owns the process; a failing tap becomes a warning.
-    void process.exited.then((exit) => host.hooks.after('afterExec', { environment: record.name, request, exit }), () => undefined)
+    void process.exited.then(
+      (exit) => host.hooks.after('afterExec', { environment: record.name, request, exit }),
+      () => undefined,
+    )
   }
   return process
 }
 
-async function completeRequest(host: HostContext, record: EnvironmentRecord, request: ExecRequest, signal: AbortSignal): Promise<ExecRequest> {
+async function completeRequest(
+  host: HostContext,
+  record: EnvironmentRecord,
+  { request, signal }: { readonly request: ExecRequest; readonly signal: AbortSignal },
+): Promise<ExecRequest> {
   const { spec, user, workdir, userEnv = {} } = record.details
-  const secrets = spec === undefined ? {} : await readSecrets(spec.secrets, { env: host.env, runner: host.runner, signal })
+  const secrets =
+    spec === undefined ? {} : await readSecrets(spec.secrets, { env: host.env, runner: host.runner, signal })
   return withDefaults(request, { spec, user, workdir, userEnv, secrets })
 }
 
 function explain(record: EnvironmentRecord, error: unknown): unknown {
   if (!isHolmError(error)) return error
   if (error.code === 'HOLM_ENVIRONMENT_NOT_RUNNING') {
-    return new HolmError(error.code, error.message, { hint: `Start it with: holm start ${record.name}`, cause: error, details: { name: record.name } })
+    return new HolmError(error.code, error.message, {
+      hint: `Start it with: holm start ${record.name}`,
+      cause: error,
+      details: { name: record.name },
+    })
   }
   if (error.code === 'HOLM_ENVIRONMENT_NOT_FOUND') {
-    return new HolmError(error.code, `environment ${record.name} was removed outside holm`, { hint: 'Make it anew with: holm up', cause: error, details: { name: record.name } })
+    return new HolmError(error.code, `environment ${record.name} was removed outside holm`, {
+      hint: 'Make it anew with: holm up',
+      cause: error,
+      details: { name: record.name },
+    })
   }
   return error
 }

@@ -9,7 +9,11 @@ import type { EnvironmentRecord } from '../state/index.ts'
  * The record of a name, or of the environment that belongs to a folder or its nearest parent that has one.
  * HOLM_ENVIRONMENT_NOT_FOUND with near names; several in one folder are HOLM_BLUEPRINT_AMBIGUOUS.
  */
-export function findRecord(host: HostContext, name: string | undefined, folder: string | undefined): EnvironmentRecord {
+export function findRecord(
+  host: HostContext,
+  name: string | undefined,
+  folder: string | undefined,
+): EnvironmentRecord {
   return name === undefined ? ofFolder(host, realpathSync(folder ?? host.cwd)) : ofName(host, name)
 }
 
@@ -20,7 +24,11 @@ function ofName(host: HostContext, name: string): EnvironmentRecord {
 }
 
 export function notFound(host: HostContext, name: string): HolmError {
-  const [near] = nearNames(name, host.state.records.list().map((record) => record.name), 1)
+  const [near] = nearNames(
+    name,
+    host.state.records.list().map((record) => record.name),
+    1,
+  )
   return new HolmError('HOLM_ENVIRONMENT_NOT_FOUND', `there is no environment ${name}`, {
     hint: near === undefined ? 'See what there is with: holm list' : `Did you mean ${near}?`,
     details: { name },
@@ -33,10 +41,14 @@ function ofFolder(host: HostContext, folder: string): EnvironmentRecord {
     if (record === undefined) continue
     if (others.length === 0) return record
     const names = [record, ...others].map((each) => each.name)
-    throw new HolmError('HOLM_BLUEPRINT_AMBIGUOUS', `several environments belong to ${parent}: ${names.join(', ')}`, {
-      hint: `Name one, for example ${names[0]}.`,
-      details: { choices: names },
-    })
+    throw new HolmError(
+      'HOLM_BLUEPRINT_AMBIGUOUS',
+      `several environments belong to ${parent}: ${names.join(', ')}`,
+      {
+        hint: `Name one, for example ${names[0]}.`,
+        details: { choices: names },
+      },
+    )
   }
   throw new HolmError('HOLM_ENVIRONMENT_NOT_FOUND', `no environment belongs to ${folder}`, {
     hint: 'Bring one up with: holm up',

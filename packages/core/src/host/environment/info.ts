@@ -33,9 +33,13 @@ export function looserThanDefault(spec: EnvironmentSpec): string[] {
     ...security.securityOpt.map((option) => `runs with the security option ${option}`),
     ...security.devices.map((device) => `can use the device ${device}`),
     ...(network === 'host' ? ['shares the network of this machine'] : []),
-    ...ports.filter((port) => !isLoopback(port.hostIp)).map((port) => `publishes port ${port.container} on ${port.hostIp}`),
+    ...ports
+      .filter((port) => !isLoopback(port.hostIp))
+      .map((port) => `publishes port ${port.container} on ${port.hostIp}`),
     ...mounts.flatMap((mount) =>
-      mount.type === 'bind' && /(?:docker|containerd|podman)\.sock$/.test(mount.source) ? [`has the engine socket ${mount.source}`] : [],
+      mount.type === 'bind' && /(?:docker|containerd|podman)\.sock$/.test(mount.source)
+        ? [`has the engine socket ${mount.source}`]
+        : [],
     ),
   ]
 }

@@ -12,7 +12,12 @@ import { recordFromLabels } from './labels.ts'
 import { allProviders } from './reconcile.ts'
 import { readSecrets } from './secrets.ts'
 
-type Options<Method extends keyof HostApi> = HostApi[Method] extends (name: string | undefined, options?: infer Given) => unknown ? NonNullable<Given> : never
+type Options<Method extends keyof HostApi> = HostApi[Method] extends (
+  name: string | undefined,
+  options?: infer Given,
+) => unknown
+  ? NonNullable<Given>
+  : never
 
 interface Found {
   readonly record: EnvironmentRecord
@@ -20,21 +25,31 @@ interface Found {
   readonly operation: Operation
 }
 
-const graceMs = 10_000
-
 async function find(host: HostContext, name: string | undefined, options: Options<'status'>): Promise<Found> {
   const record = findRecord(host, name, options.projectFolder)
-  return { record, provider: await host.provider(record.provider), operation: host.operation(record.name, options) }
+  return {
+    record,
+    provider: await host.provider(record.provider),
+    operation: host.operation(record.name, options),
+  }
 }
 
-export async function statusOf(host: HostContext, name: string | undefined, options: Options<'status'>): Promise<EnvironmentInfo> {
+export async function statusOf(
+  host: HostContext,
+  name: string | undefined,
+  options: Options<'status'>,
+): Promise<EnvironmentInfo> {
   const { record, provider, operation } = await find(host, name, options)
   const state = await provider.inspect(record.name, operation.context)
   const busy = host.state.locks.holder(record.name) !== undefined
   if (state.status === 'absent' && !busy) throw forget(host, record)
   const info = infoOf(state, record)
   if (record.phase === 'ready') return info
-  return { ...info, status: busy ? 'creating' : 'failed', reason: busy ? undefined : 'left half-made by an interrupted up; the next up makes it anew' }
+  return {
+    ...info,
+    status: busy ? 'creating' : 'failed',
+    reason: busy ? undefined : 'left half-made by an interrupted up; the next up makes it anew',
+  }
 }
 
 function forget(host: HostContext, record: EnvironmentRecord): HolmError {
@@ -45,15 +60,22 @@ function forget(host: HostContext, record: EnvironmentRecord): HolmError {
   })
 }
 
-export async function startEnvironment(host: HostContext, name: string | undefined, options: Options<'start'>): Promise<EnvironmentInfo> {
+export async function startEnvironment(
+  host: HostContext,
+  name: string | undefined,
+  options: Options<'start'>,
+): Promise<EnvironmentInfo> {
   const { record, provider, operation } = await find(host, name, options)
   return host.state.locks.hold(record.name, 'start', async () => {
     const before = await provider.inspect(record.name, operation.context)
     if (before.status === 'absent') throw forget(host, record)
     if (before.status === 'running') return infoOf(before, record)
-    const state = before.status === 'paused'
-      ? await operation.step('resume', () => requireFacet(provider, 'pause').resume(record.name, operation.context))
-      : await operation.step('start', () => provider.start(record.name, operation.context))
+    const state =
+      before.status === 'paused'
+        ? await operation.step('resume', () =>
+            requireFacet(provider, 'pause').resume(record.name, operation.context),
+          )
+        : await operation.step('start', () => provider.start(record.name, operation.context))
     if (before.status !== 'paused') await runStartStages(host, { record, provider, operation })
     operation.emit({ type: 'state', environment: record.name, status: state.status })
     return infoOf(state, record)
@@ -61,20 +83,37 @@ export async function startEnvironment(host: HostContext, name: string | undefin
 }
 
 /** `postStart` and `postAttach`, as the record's spec has them. */
-export async function runStartStages(host: HostContext, { record, provider, operation }: Found): Promise<void> {
+export async function runStartStages(
+  host: HostContext,
+  { record, provider, operation }: Found,
+): Promise<void> {
   const { spec, userEnv = {} } = record.details
   if (spec === undefined || spec.lifecycle.postStart.length + spec.lifecycle.postAttach.length === 0) return
-  const secrets = await readSecrets(spec.secrets, { env: host.env, runner: host.runner, signal: operation.signal })
+  const secrets = await readSecrets(spec.secrets, {
+    env: host.env,
+    runner: host.runner,
+    signal: operation.signal,
+  })
   operation.hide(Object.values(secrets))
   await runLifecycle({ provider, operation, spec, userEnv, secrets }, ['postStart', 'postAttach'])
 }
 
-export async function stopEnvironment(host: HostContext, name: string | undefined, options: Options<'stop'>): Promise<EnvironmentInfo> {
+export async function stopEnvironment(
+  host: HostContext,
+  name: string | undefined,
+  options: Options<'stop'>,
+): Promise<EnvironmentInfo> {
   const { record, provider, operation } = await find(host, name, options)
   return host.state.locks.hold(record.name, 'stop', async () => {
     await host.registry.loadForHooks(['beforeStop', 'afterStop'])
     await host.hooks.before('beforeStop', { environment: record.name, provider: provider.id })
-    const state = await operation.step('stop', () => provider.stop(record.name, { graceMs: options.graceMs ?? graceMs }, operation.context))
+    const state = await operation.step('stop', () =>
+      provider.stop(
+        record.name,
+        { graceMs: options.graceMs ?? host.config.values['stop.grace'] },
+        operation.context,
+      ),
+    )
     if (state.status === 'absent') throw forget(host, record)
     await host.hooks.after('afterStop', { environment: record.name })
     operation.emit({ type: 'state', environment: record.name, status: state.status })
@@ -83,14 +122,20 @@ export async function stopEnvironment(host: HostContext, name: string | undefine
 }
 
 /** An environment that is gone already is no error; a name that never was is. */
-export async function destroyEnvironment(host: HostContext, name: string | undefined, options: Options<'destroy'>): Promise<{ name: string; existed: boolean }> {
+export async function destroyEnvironment(
+  host: HostContext,
+  name: string | undefined,
+  options: Options<'destroy'>,
+): Promise<{ name: string; existed: boolean }> {
   const found = await findToDestroy(host, name, options)
   const { record, provider, operation } = found
   return host.state.locks.hold(record.name, 'destroy', async () => {
     await host.registry.loadForHooks(['beforeRemove', 'afterRemove'])
     await host.hooks.before('beforeRemove', { environment: record.name, provider: provider.id })
     const { status } = await provider.inspect(record.name, operation.context)
-    await operation.step('remove', () => provider.remove(record.name, { volumes: options.volumes === true }, operation.context))
+    await operation.step('remove', () =>
+      provider.remove(record.name, { volumes: options.volumes === true }, operation.context),
+    )
     host.state.records.remove(record.name)
     await host.hooks.after('afterRemove', { environment: record.name })
     operation.emit({ type: 'state', environment: record.name, status: 'absent' })
@@ -99,18 +144,30 @@ export async function destroyEnvironment(host: HostContext, name: string | undef
 }
 
 /** A name without a record may still be one that some runtime has (another data folder, a lost state file). */
-async function findToDestroy(host: HostContext, name: string | undefined, options: Options<'destroy'>): Promise<Found> {
+async function findToDestroy(
+  host: HostContext,
+  name: string | undefined,
+  options: Options<'destroy'>,
+): Promise<Found> {
   try {
     return await find(host, name, options)
   } catch (error) {
     if (name === undefined || !isHolmError(error, 'HOLM_ENVIRONMENT_NOT_FOUND')) throw error
     const record = await findInRuntimes(host, name, host.operation(name, options))
     if (record === undefined) throw notFound(host, name)
-    return { record, provider: await host.provider(record.provider), operation: host.operation(name, options) }
+    return {
+      record,
+      provider: await host.provider(record.provider),
+      operation: host.operation(name, options),
+    }
   }
 }
 
-async function findInRuntimes(host: HostContext, name: string, operation: Operation): Promise<EnvironmentRecord | undefined> {
+async function findInRuntimes(
+  host: HostContext,
+  name: string,
+  operation: Operation,
+): Promise<EnvironmentRecord | undefined> {
   const providers = await allProviders(host)
   const states = await Promise.all(
     providers.map(async (id): Promise<EnvironmentState | undefined> => {
@@ -126,8 +183,14 @@ async function findInRuntimes(host: HostContext, name: string, operation: Operat
   return found && recordFromLabels(host.namespace, found)
 }
 
-export async function* readLogs(host: HostContext, name: string | undefined, options: Parameters<HostApi['logs']>[1]): AsyncIterable<LogChunk> {
+export async function* readLogs(
+  host: HostContext,
+  name: string | undefined,
+  options: Parameters<HostApi['logs']>[1],
+): AsyncIterable<LogChunk> {
   const { record, provider, operation } = await find(host, name, options)
-  const others = host.registry.ids('provider').filter((id) => host.registry.manifestOf('provider', id)?.facets?.includes('logs'))
+  const others = host.registry
+    .ids('provider')
+    .filter((id) => host.registry.manifestOf('provider', id)?.facets?.includes('logs'))
   yield* requireFacet(provider, 'logs', others).read(record.name, options, operation.context)
 }

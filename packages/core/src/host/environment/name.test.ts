@@ -4,7 +4,15 @@ import type { Records } from '../state/records.ts'
 import { chooseName } from './name.ts'
 
 const record = (name: string, project: string, source = `${project}/holm.yaml`): EnvironmentRecord => ({
-  namespace: 'holm', name, provider: 'memory', phase: 'ready', project, source, hash: '', createdAt: '', details: { blueprint: name },
+  namespace: 'holm',
+  name,
+  provider: 'memory',
+  phase: 'ready',
+  project,
+  source,
+  hash: '',
+  createdAt: '',
+  details: { blueprint: name },
 })
 
 const recordsOf = (...list: EnvironmentRecord[]): Records => ({
@@ -37,9 +45,13 @@ describe('chooseName', () => {
 
   it('refuses a wanted name that another project has, and one of a wrong form', () => {
     const records = recordsOf(record('taken', '/b'))
-    expect(() => chooseName(records, { ...request, wanted: 'taken' })).toThrow(expect.objectContaining({ code: 'HOLM_ENVIRONMENT_CONFLICT' }))
+    expect(() => chooseName(records, { ...request, wanted: 'taken' })).toThrow(
+      expect.objectContaining({ code: 'HOLM_ENVIRONMENT_CONFLICT' }),
+    )
     for (const wanted of ['Ü x', 'a b', '-a', '', 'a'.repeat(41), '../x', 'a"b']) {
-      expect(() => chooseName(records, { ...request, wanted })).toThrow(expect.objectContaining({ code: 'HOLM_NAME_INVALID' }))
+      expect(() => chooseName(records, { ...request, wanted })).toThrow(
+        expect.objectContaining({ code: 'HOLM_NAME_INVALID' }),
+      )
     }
   })
 

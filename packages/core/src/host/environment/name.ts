@@ -27,7 +27,10 @@ export function chooseName(records: Records, request: NameRequest): ChosenName {
   if (own) return { name: own.name, record: own }
   const name = slugify(request.defaultName)
   if (records.get(name) === undefined) return { name, record: undefined }
-  const suffix = createHash('sha256').update(`${request.project}\0${request.source}`).digest('hex').slice(0, 4)
+  const suffix = createHash('sha256')
+    .update(`${request.project}\0${request.source}`)
+    .digest('hex')
+    .slice(0, 4)
   const distinct = `${name.slice(0, 35)}-${suffix}`
   return { name: distinct, record: records.get(distinct) }
 }
@@ -35,9 +38,14 @@ export function chooseName(records: Records, request: NameRequest): ChosenName {
 function chooseWanted(records: Records, { project, source }: NameRequest, name: string): ChosenName {
   assertEnvironmentName(name)
   const record = records.get(name)
-  if (record === undefined || (record.project === project && record.source === source)) return { name, record }
-  throw new HolmError('HOLM_ENVIRONMENT_CONFLICT', `the name ${name} is taken by an environment of ${record.source}`, {
-    hint: `Choose another --name, or remove it with: holm destroy ${name}`,
-    details: { name, source: record.source, project: record.project },
-  })
+  if (record === undefined || (record.project === project && record.source === source))
+    return { name, record }
+  throw new HolmError(
+    'HOLM_ENVIRONMENT_CONFLICT',
+    `the name ${name} is taken by an environment of ${record.source}`,
+    {
+      hint: `Choose another --name, or remove it with: holm destroy ${name}`,
+      details: { name, source: record.source, project: record.project },
+    },
+  )
 }

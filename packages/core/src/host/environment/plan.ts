@@ -4,7 +4,14 @@ import type { Base, EnvironmentSpec } from '../../spec.ts'
 import { HolmError, isHolmError } from '../../errors.ts'
 import type { BaseInfo, Provider, Traits } from '../../provider.ts'
 import type { ProviderSelection, UpOptions } from '../../host-api.ts'
-import { assertProviderOptions, hashSpec, loadBlueprint, toSpec, withBlueprint, type LoadedBlueprint } from '../blueprint/index.ts'
+import {
+  assertProviderOptions,
+  hashSpec,
+  loadBlueprint,
+  toSpec,
+  withBlueprint,
+  type LoadedBlueprint,
+} from '../blueprint/index.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
@@ -44,16 +51,31 @@ export async function identify(host: HostContext, options: UpOptions): Promise<I
 }
 
 /** The blueprint with its parents, and with what plugins make of it. */
-export async function loadResolved(host: HostContext, reference: string | undefined, cwd: string): Promise<LoadedBlueprint> {
+export async function loadResolved(
+  host: HostContext,
+  reference: string | undefined,
+  cwd: string,
+): Promise<LoadedBlueprint> {
   const { env, paths, runner, platform } = host
   const loaded = await loadBlueprint(reference, { cwd, env, paths, runner, platform })
   await host.registry.loadForHooks(['resolveBlueprint'])
   if (loaded.blueprint === undefined || !host.hooks.tapped('resolveBlueprint')) return loaded
   const { source, format, project } = loaded
-  return withBlueprint(loaded, await host.hooks.resolve('resolveBlueprint', loaded.blueprint, { source, format, project }))
+  return withBlueprint(
+    loaded,
+    await host.hooks.resolve('resolveBlueprint', loaded.blueprint, { source, format, project }),
+  )
 }
 
-export async function planUp(host: HostContext, identity: Identity, options: UpOptions, operation: Operation): Promise<Plan> {
+export interface PlanInput {
+  readonly host: HostContext
+  readonly identity: Identity
+  readonly options: UpOptions
+  readonly operation: Operation
+}
+
+/** Chooses the provider and makes the spec; nothing is changed. */
+export async function planUp({ host, identity, options, operation }: PlanInput): Promise<Plan> {
   const draft = createDraft(host, identity, options)
   const selection = await chooseProvider({ host, identity, options, operation, draft })
   const provider = await host.provider(selection.provider)
@@ -64,21 +86,42 @@ export async function planUp(host: HostContext, identity: Identity, options: UpO
 }
 
 /** What plugins and the provider have to say of a spec; then its hash and labels. */
-async function finishSpec(host: HostContext, provider: Provider, draft: EnvironmentSpec): Promise<{ spec: EnvironmentSpec; hash: string }> {
+async function finishSpec(
+  host: HostContext,
+  provider: Provider,
+  draft: EnvironmentSpec,
+): Promise<{ spec: EnvironmentSpec; hash: string }> {
   await host.registry.loadForHooks(['resolveSpec'])
   const resolved = await host.hooks.resolve('resolveSpec', draft, { project: draft.origin.project })
-  const spec = await assertProviderOptions(resolved, provider.id, provider.optionsSchema, host.registry.ids('provider'))
+  const spec = await assertProviderOptions(
+    resolved,
+    provider.id,
+    provider.optionsSchema,
+    host.registry.ids('provider'),
+  )
   const hash = hashSpec(spec)
-  return { spec: { ...spec, labels: { ...spec.labels, ...labelsOf({ namespace: host.namespace, spec, hash }) } }, hash }
+  return {
+    spec: { ...spec, labels: { ...spec.labels, ...labelsOf({ namespace: host.namespace, spec, hash }) } },
+    hash,
+  }
 }
 
 /** The same spec with what its base says of itself (image labels, user, variables). */
 export function withBaseInfo(plan: Plan, baseInfo: BaseInfo, env: HostContext['env']): EnvironmentSpec {
-  const { spec } = toSpec(plan.loaded, { name: plan.name, base: baseInfo.base, baseInfo, env, labels: plan.spec.labels })
+  const { spec } = toSpec(plan.loaded, {
+    name: plan.name,
+    base: baseInfo.base,
+    baseInfo,
+    env,
+    labels: plan.spec.labels,
+  })
   return spec
 }
 
-type Draft = (provider: string, traits: Traits) => Promise<{ spec: EnvironmentSpec; warnings: readonly string[] }>
+type Draft = (
+  provider: string,
+  traits: Traits,
+) => Promise<{ spec: EnvironmentSpec; warnings: readonly string[] }>
 
 /** Resolves the base for a provider and translates the blueprint. A blueprint without a base takes what the provider is best at. */
 function createDraft(host: HostContext, { loaded, name }: Identity, options: UpOptions): Draft {
@@ -94,11 +137,7 @@ function defaultBase(host: HostContext, traits: Traits): string {
   return traits.bases[0] === 'host' ? 'host' : host.config.values['base.default']
 }
 
-interface ChoiceInput {
-  readonly host: HostContext
-  readonly identity: Identity
-  readonly options: UpOptions
-  readonly operation: Operation
+interface ChoiceInput extends PlanInput {
   readonly draft: Draft
 }
 
@@ -109,38 +148,61 @@ async function chooseProvider(input: ChoiceInput): Promise<ProviderSelection> {
   await host.registry.loadForHooks(['selectProvider'])
   const ids = host.registry.ids('provider')
   if (ids.length === 0) {
-    throw new HolmError('HOLM_PROVIDER_NONE', 'no provider is installed', { hint: 'Install one: holm plugins install @holm/provider-docker' })
+    throw new HolmError('HOLM_PROVIDER_NONE', 'no provider is installed', {
+      hint: 'Install one: holm plugins install @holm/provider-docker',
+    })
   }
   const candidates = await Promise.all(ids.map((id) => candidateOf(host, id, draft)))
   const spec = candidates.find((candidate) => candidate.spec)?.spec
   return selectProvider({
     candidates,
     probe: async (id) => (await host.provider(id)).probe(operation.context),
-    ask: async (probed) => (spec === undefined ? undefined : host.hooks.select('selectProvider', { spec, candidates: probed })),
+    ask: async (probed) =>
+      spec === undefined ? undefined : host.hooks.select('selectProvider', { spec, candidates: probed }),
   })
 }
 
 /** A provider that was chosen by somebody: flag, existing environment, blueprint, configuration, in this order. */
-function fixedProvider({ host, identity, options }: ChoiceInput): { provider: string; reason: string } | undefined {
+function fixedProvider({
+  host,
+  identity,
+  options,
+}: ChoiceInput): { provider: string; reason: string } | undefined {
   const { record, loaded, name } = identity
   if (options.provider !== undefined) {
-    if (record !== undefined && record.provider !== options.provider && options.recreate !== true) throw otherProvider(name, record.provider, options.provider)
+    if (record !== undefined && record.provider !== options.provider && options.recreate !== true)
+      throw otherProvider(name, record.provider, options.provider)
     return { provider: options.provider, reason: `${options.provider}: asked for with --provider` }
   }
-  if (record !== undefined) return { provider: record.provider, reason: `${record.provider}: the environment is there already` }
-  if (loaded.preferredProvider !== undefined) return { provider: loaded.preferredProvider, reason: `${loaded.preferredProvider}: named by the blueprint` }
+  if (record !== undefined)
+    return { provider: record.provider, reason: `${record.provider}: the environment is there already` }
+  if (loaded.preferredProvider !== undefined)
+    return {
+      provider: loaded.preferredProvider,
+      reason: `${loaded.preferredProvider}: named by the blueprint`,
+    }
   const configured = host.config.values.provider
-  return configured === undefined ? undefined : { provider: configured, reason: `${configured}: named by the configuration` }
+  return configured === undefined
+    ? undefined
+    : { provider: configured, reason: `${configured}: named by the configuration` }
 }
 
 function otherProvider(name: string, existing: string, wanted: string): HolmError {
-  return new HolmError('HOLM_ENVIRONMENT_CONFLICT', `environment ${name} runs on ${existing}, not on ${wanted}`, {
-    hint: `Add --recreate to move it (its own files are lost), or choose another --name.`,
-    details: { name, provider: existing, wanted },
-  })
+  return new HolmError(
+    'HOLM_ENVIRONMENT_CONFLICT',
+    `environment ${name} runs on ${existing}, not on ${wanted}`,
+    {
+      hint: `Add --recreate to move it (its own files are lost), or choose another --name.`,
+      details: { name, provider: existing, wanted },
+    },
+  )
 }
 
-async function candidateOf(host: HostContext, id: string, draft: Draft): Promise<Candidate & { readonly spec?: EnvironmentSpec }> {
+async function candidateOf(
+  host: HostContext,
+  id: string,
+  draft: Draft,
+): Promise<Candidate & { readonly spec?: EnvironmentSpec }> {
   const traits = host.registry.manifestOf('provider', id)?.traits ?? (await host.provider(id)).traits
   try {
     const { spec } = await draft(id, traits)

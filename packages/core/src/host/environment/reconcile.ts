@@ -19,13 +19,20 @@ interface Answer {
  * they have and nobody wrote down is taken over, and what cannot be asked is shown as unknown. With `all`, and
  * after the state file was lost, every provider is asked, else those that have something.
  */
-export async function listEnvironments(host: HostContext, options: CallOptions & { readonly all?: boolean }): Promise<EnvironmentInfo[]> {
+export async function listEnvironments(
+  host: HostContext,
+  options: CallOptions & { readonly all?: boolean },
+): Promise<EnvironmentInfo[]> {
   const operation = host.operation('', options)
   const records = host.state.records.list()
   const everywhere = options.all === true || host.state.fresh
-  const providers = everywhere ? await allProviders(host) : [...new Set(records.map((record) => record.provider))]
+  const providers = everywhere
+    ? await allProviders(host)
+    : [...new Set(records.map((record) => record.provider))]
   const answers = await Promise.all(providers.map((id) => askProvider(host, id, operation)))
-  const infos = answers.flatMap((answer) => reconcileProvider({ host, operation, records, everywhere }, answer))
+  const infos = answers.flatMap((answer) =>
+    reconcileProvider({ host, operation, records, everywhere }, answer),
+  )
   return infos.toSorted((a, b) => a.name.localeCompare(b.name))
 }
 
@@ -51,11 +58,18 @@ interface Reconciliation {
   readonly everywhere: boolean
 }
 
-function reconcileProvider({ host, operation, records, everywhere }: Reconciliation, answer: Answer): EnvironmentInfo[] {
+function reconcileProvider(
+  { host, operation, records, everywhere }: Reconciliation,
+  answer: Answer,
+): EnvironmentInfo[] {
   const own = records.filter((record) => record.provider === answer.provider)
   if (answer.states === undefined) {
     // Asked only because everybody was: a runtime that is not there and has nothing of ours is no news.
-    if (own.length > 0) operation.warn(`cannot ask ${answer.provider}: ${answer.problem ?? 'no reason given'}`, 'See: holm doctor')
+    if (own.length > 0)
+      operation.warn(
+        `cannot ask ${answer.provider}: ${answer.problem ?? 'no reason given'}`,
+        'See: holm doctor',
+      )
     return own.map((record) => unknownInfo(record, answer.problem))
   }
   const states = new Map(answer.states.map((state) => [state.name, state]))
@@ -65,7 +79,11 @@ function reconcileProvider({ host, operation, records, everywhere }: Reconciliat
   return [...known, ...strangers.map((state) => adopt(host, state))]
 }
 
-function reconcileRecord({ host, operation }: { host: HostContext; operation: Operation }, record: EnvironmentRecord, state: EnvironmentState | undefined): EnvironmentInfo[] {
+function reconcileRecord(
+  { host, operation }: { host: HostContext; operation: Operation },
+  record: EnvironmentRecord,
+  state: EnvironmentState | undefined,
+): EnvironmentInfo[] {
   const beingMade = record.phase === 'creating' && host.state.locks.holder(record.name) !== undefined
   if (state === undefined) {
     if (beingMade) return [{ ...unknownInfo(record, undefined), status: 'creating' }]
@@ -75,7 +93,13 @@ function reconcileRecord({ host, operation }: { host: HostContext; operation: Op
   }
   if (record.phase === 'ready') return [infoOf(state, record)]
   if (beingMade) return [{ ...infoOf(state, record), status: 'creating' }]
-  return [{ ...infoOf(state, record), status: 'failed', reason: 'left half-made by an interrupted up; the next up makes it anew' }]
+  return [
+    {
+      ...infoOf(state, record),
+      status: 'failed',
+      reason: 'left half-made by an interrupted up; the next up makes it anew',
+    },
+  ]
 }
 
 function adopt(host: HostContext, state: EnvironmentState): EnvironmentInfo {
@@ -95,6 +119,13 @@ export async function rebuildRecords(host: HostContext, operation: Operation): P
 }
 
 function unknownInfo(record: EnvironmentRecord, reason: string | undefined): EnvironmentInfo {
-  const state: EnvironmentState = { name: record.name, provider: record.provider, status: 'absent', labels: {}, ports: [], limits: [] }
+  const state: EnvironmentState = {
+    name: record.name,
+    provider: record.provider,
+    status: 'absent',
+    labels: {},
+    ports: [],
+    limits: [],
+  }
   return { ...infoOf(state, record), status: 'unknown', reason }
 }

@@ -15,12 +15,20 @@ export async function readSecrets(
   sources: SecretSources,
 ): Promise<Record<string, string>> {
   const values = await Promise.all(
-    Object.entries(secrets).map(async ([name, reference]) => [name, await readSecret(name, reference, sources)] as const),
+    Object.entries(secrets).map(
+      async ([name, reference]) => [name, await readSecret(name, reference, sources)] as const,
+    ),
   )
-  return Object.fromEntries(values.filter((entry): entry is readonly [string, string] => entry[1] !== undefined))
+  return Object.fromEntries(
+    values.filter((entry): entry is readonly [string, string] => entry[1] !== undefined),
+  )
 }
 
-async function readSecret(name: string, reference: SecretReference, sources: SecretSources): Promise<string | undefined> {
+async function readSecret(
+  name: string,
+  reference: SecretReference,
+  sources: SecretSources,
+): Promise<string | undefined> {
   const { value, from } = await lookUp(reference, sources)
   if (value !== undefined || reference.optional) return value
   throw new HolmError('HOLM_SECRET_MISSING', `secret ${name} cannot be read from ${from}`, {
@@ -29,17 +37,17 @@ async function readSecret(name: string, reference: SecretReference, sources: Sec
   })
 }
 
-async function lookUp(reference: SecretReference, { env, runner, signal }: SecretSources): Promise<{ value: string | undefined; from: string }> {
-  switch (reference.from) {
-    case 'env':
-      return { value: env[reference.key], from: `the variable ${reference.key}` }
-    case 'file':
-      return { value: await readOptional(reference.path), from: `the file ${reference.path}` }
-    case 'command': {
-      const from = `the command ${reference.argv[0] ?? ''}`
-      const { code, stdout } = await runner.run(reference.argv, { signal, timeoutMs: 30_000 })
-      return { value: code === 0 ? stdout.replace(/\n$/, '') : undefined, from }
-    }
+async function lookUp(
+  reference: SecretReference,
+  { env, runner, signal }: SecretSources,
+): Promise<{ value: string | undefined; from: string }> {
+  if (reference.from === 'env') return { value: env[reference.key], from: `the variable ${reference.key}` }
+  if (reference.from === 'file')
+    return { value: await readOptional(reference.path), from: `the file ${reference.path}` }
+  const { code, stdout } = await runner.run(reference.argv, { signal, timeoutMs: 30_000 })
+  return {
+    value: code === 0 ? stdout.replace(/\n$/, '') : undefined,
+    from: `the command ${reference.argv[0] ?? ''}`,
   }
 }
 

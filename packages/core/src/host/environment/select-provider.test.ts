@@ -3,15 +3,30 @@ import type { Probe, Traits } from '../../provider.ts'
 import { misfits, needsOf, selectProvider, type Candidate, type Needs } from './select-provider.ts'
 
 const container: Traits = {
-  isolation: 'container', rootless: false, bases: ['image'], mounts: ['bind', 'volume', 'tmpfs'], limits: ['memory'],
-  networks: ['default', 'none', 'host', 'named'], mapsPorts: true,
+  isolation: 'container',
+  rootless: false,
+  bases: ['image'],
+  mounts: ['bind', 'volume', 'tmpfs'],
+  limits: ['memory'],
+  networks: ['default', 'none', 'host', 'named'],
+  mapsPorts: true,
 }
-const processes: Traits = { ...container, isolation: 'process', mounts: ['bind'], networks: ['default', 'none'], mapsPorts: false }
+const processes: Traits = {
+  ...container,
+  isolation: 'process',
+  mounts: ['bind'],
+  networks: ['default', 'none'],
+  mapsPorts: false,
+}
 const needs: Needs = { mounts: new Set(['bind']), network: 'default', mapsPorts: false, privileged: false }
 
 const usable: Probe = { usable: true, version: 'X 1', limitations: [] }
 const broken: Probe = { usable: false, reason: 'no daemon answers', limitations: [] }
-const candidate = (id: string, traits: Traits, reasons: readonly string[] = []): Candidate => ({ id, traits, reasons })
+const candidate = (id: string, traits: Traits, reasons: readonly string[] = []): Candidate => ({
+  id,
+  traits,
+  reasons,
+})
 
 const select = (probes: Record<string, Probe>, candidates: Candidate[], asked?: string) => {
   const probed: string[] = []
@@ -29,17 +44,35 @@ const select = (probes: Record<string, Probe>, candidates: Candidate[], asked?: 
 describe('misfits', () => {
   it('is empty for what fits and names each thing that does not', () => {
     expect(misfits(needs, processes)).toEqual([])
-    expect(misfits({ mounts: new Set(['bind', 'volume']), network: 'named', mapsPorts: true, privileged: true }, processes)).toEqual([
-      'has no volume mounts', 'has no network "named"', 'cannot map a port to another number', 'has no privileged mode',
+    expect(
+      misfits(
+        { mounts: new Set(['bind', 'volume']), network: 'named', mapsPorts: true, privileged: true },
+        processes,
+      ),
+    ).toEqual([
+      'has no volume mounts',
+      'has no network "named"',
+      'cannot map a port to another number',
+      'has no privileged mode',
     ])
   })
 })
 
 it('needsOf sees a port that is mapped to another number, and only that', () => {
   const security = { privileged: false, capAdd: [], capDrop: [], securityOpt: [], devices: [] }
-  const port = (host: number | undefined) => ({ container: 80, ...(host === undefined ? {} : { host }), hostIp: '127.0.0.1', protocol: 'tcp' as const })
-  expect(needsOf({ mounts: [], network: 'backend', ports: [port(8080)], security })).toMatchObject({ network: 'named', mapsPorts: true })
-  expect(needsOf({ mounts: [], network: 'none', ports: [port(80), port(undefined)], security })).toMatchObject({ network: 'none', mapsPorts: false })
+  const port = (host: number | undefined) => ({
+    container: 80,
+    ...(host === undefined ? {} : { host }),
+    hostIp: '127.0.0.1',
+    protocol: 'tcp' as const,
+  })
+  expect(needsOf({ mounts: [], network: 'backend', ports: [port(8080)], security })).toMatchObject({
+    network: 'named',
+    mapsPorts: true,
+  })
+  expect(
+    needsOf({ mounts: [], network: 'none', ports: [port(80), port(undefined)], security }),
+  ).toMatchObject({ network: 'none', mapsPorts: false })
 })
 
 describe('selectProvider', () => {
@@ -47,26 +80,40 @@ describe('selectProvider', () => {
 
   it('takes the best usable one and says why', async () => {
     const { selection } = select({ docker: usable, sandbox: usable }, both)
-    await expect(selection).resolves.toMatchObject({ provider: 'docker', reason: expect.stringContaining('docker: best usable provider') })
+    await expect(selection).resolves.toMatchObject({
+      provider: 'docker',
+      reason: expect.stringContaining('docker: best usable provider'),
+    })
   })
 
   it('goes on to the next when the best is not usable', async () => {
     const { selection } = select({ docker: broken, sandbox: usable }, both)
-    await expect(selection).resolves.toMatchObject({ provider: 'sandbox', reason: expect.stringContaining('no daemon answers') })
+    await expect(selection).resolves.toMatchObject({
+      provider: 'sandbox',
+      reason: expect.stringContaining('no daemon answers'),
+    })
   })
 
   it('does not probe what cannot fit', async () => {
-    const { selection, probed } = select({ docker: usable, sandbox: usable }, [candidate('docker', container, ['has no base x']), candidate('sandbox', processes)])
+    const { selection, probed } = select({ docker: usable, sandbox: usable }, [
+      candidate('docker', container, ['has no base x']),
+      candidate('sandbox', processes),
+    ])
     await expect(selection).resolves.toMatchObject({ provider: 'sandbox' })
     expect(probed).toEqual(['sandbox'])
   })
 
   it('does what a plugin says', async () => {
-    await expect(select({ docker: usable, sandbox: usable }, both, 'sandbox').selection).resolves.toMatchObject({ provider: 'sandbox' })
+    await expect(
+      select({ docker: usable, sandbox: usable }, both, 'sandbox').selection,
+    ).resolves.toMatchObject({ provider: 'sandbox' })
   })
 
   it('says of each one why it does not do', async () => {
-    const { selection } = select({}, [candidate('docker', container), candidate('sandbox', processes, ['has no base debian-12'])])
+    const { selection } = select({}, [
+      candidate('docker', container),
+      candidate('sandbox', processes, ['has no base debian-12']),
+    ])
     await expect(selection).rejects.toMatchObject({
       code: 'HOLM_PROVIDER_NONE',
       message: expect.stringMatching(/docker not usable: no daemon answers; sandbox has no base debian-12/),

@@ -63,16 +63,22 @@ export interface SelectionRequest {
 
 /** Best usable provider by traits and by what the blueprint needs; HOLM_PROVIDER_NONE says of each why not. */
 export async function selectProvider(request: SelectionRequest): Promise<ProviderSelection> {
-  const probed = await Promise.all(request.candidates.toSorted(byPreference).map((candidate) => probeCandidate(request, candidate)))
+  const probed = await Promise.all(
+    request.candidates.toSorted(byPreference).map((candidate) => probeCandidate(request, candidate)),
+  )
   const considered = probed.map(({ id, fits, reasons }) => ({ id, fits, reasons }))
   const asked = await request.ask(probed)
   if (asked !== undefined) return { provider: asked, reason: `${asked}: chosen by a plugin`, considered }
   const best = probed.find((candidate) => candidate.fits)
   if (best) return { provider: best.id, reason: reasonOf(best, probed), considered }
-  throw new HolmError('HOLM_PROVIDER_NONE', `no usable provider: ${probed.map(({ id, reasons }) => `${id} ${reasons.join(', ')}`).join('; ')}`, {
-    hint: 'See what each one needs with: holm doctor',
-    details: { considered },
-  })
+  throw new HolmError(
+    'HOLM_PROVIDER_NONE',
+    `no usable provider: ${probed.map(({ id, reasons }) => `${id} ${reasons.join(', ')}`).join('; ')}`,
+    {
+      hint: 'See what each one needs with: holm doctor',
+      details: { considered },
+    },
+  )
 }
 
 async function probeCandidate(request: SelectionRequest, candidate: Candidate): Promise<ProviderCandidate> {
@@ -81,12 +87,16 @@ async function probeCandidate(request: SelectionRequest, candidate: Candidate): 
     return { id, traits, probe: { usable: false, limitations: [] }, fits: false, reasons: candidate.reasons }
   }
   const probe = await request.probe(id)
-  const reasons = probe.usable ? [`usable (${probe.version ?? traits.isolation})`] : [`not usable: ${probe.reason ?? 'no reason given'}`]
+  const reasons = probe.usable
+    ? [`usable (${probe.version ?? traits.isolation})`]
+    : [`not usable: ${probe.reason ?? 'no reason given'}`]
   return { id, traits, probe, fits: probe.usable, reasons }
 }
 
 function reasonOf(best: ProviderCandidate, all: readonly ProviderCandidate[]): string {
   const others = all.filter((candidate) => candidate.id !== best.id)
-  const why = others.map(({ id, fits, reasons }) => (fits ? `${id} comes after it` : `${id} ${reasons.join(', ')}`))
+  const why = others.map(({ id, fits, reasons }) =>
+    fits ? `${id} comes after it` : `${id} ${reasons.join(', ')}`,
+  )
   return [`${best.id}: best usable provider that fits (${best.traits.isolation})`, ...why].join('; ')
 }

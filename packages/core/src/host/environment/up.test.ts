@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createMemoryProvider, type MemoryProvider } from '@holm/testkit/memory'
@@ -26,7 +34,12 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
-const plugin = () => definePlugin({ name: 'test-memory', contract: 1, setup: (api) => void api.provide('provider', 'memory', () => provider) })
+const plugin = () =>
+  definePlugin({
+    name: 'test-memory',
+    contract: 1,
+    setup: (api) => void api.provide('provider', 'memory', () => provider),
+  })
 
 async function openHost(options: Partial<HostOptions> = {}): Promise<HostApi> {
   const env = { PATH: process.env['PATH'], HOME: folder, HOLM_HOME: join(folder, 'home'), ...options.env }
@@ -49,7 +62,12 @@ describe('up', () => {
   it('makes an environment from the blueprint of the folder, and the second time does nothing', async () => {
     const host = await openHost()
     const first = await host.up()
-    expect(first).toMatchObject({ outcome: 'created', environment: { name: 'my-project', status: 'running', provider: 'memory' }, changed: [], warnings: [] })
+    expect(first).toMatchObject({
+      outcome: 'created',
+      environment: { name: 'my-project', status: 'running', provider: 'memory' },
+      changed: [],
+      warnings: [],
+    })
     expect(first.steps.map(({ step }) => step)).toEqual(expect.arrayContaining(['create', 'start']))
     expect(await shell(host, 'printf %s "$GREETING"')).toBe('hello')
     const before = methods().length
@@ -59,7 +77,12 @@ describe('up', () => {
 
   it('starts a stopped one and runs only the stages of a start', async () => {
     const log = JSON.stringify(join(folder, 'log'))
-    blueprint(JSON.stringify({ base: 'host', lifecycle: { postCreate: `echo created >> ${log}`, postStart: `echo started >> ${log}` } }))
+    blueprint(
+      JSON.stringify({
+        base: 'host',
+        lifecycle: { postCreate: `echo created >> ${log}`, postStart: `echo started >> ${log}` },
+      }),
+    )
     const host = await openHost()
     await host.up()
     await host.stop()
@@ -83,9 +106,13 @@ describe('up', () => {
     blueprint('base: host\nscripts: { setup: exit 7 }\n')
     const host = await openHost()
     const events: HolmEvent[] = []
-    await expect(host.up({ onEvent: (event) => events.push(event) })).rejects.toMatchObject({ code: 'HOLM_COMMAND_FAILED' })
+    await expect(host.up({ onEvent: (event) => events.push(event) })).rejects.toMatchObject({
+      code: 'HOLM_COMMAND_FAILED',
+    })
     await expect(host.list()).resolves.toEqual([])
-    expect(events).toContainEqual(expect.objectContaining({ type: 'warning', message: 'removed the half-made environment my-project' }))
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: 'warning', message: 'removed the half-made environment my-project' }),
+    )
     await expect(host.up({ keep: true })).rejects.toMatchObject({ code: 'HOLM_COMMAND_FAILED' })
     await expect(host.list()).resolves.toMatchObject([{ name: 'my-project', status: 'failed' }])
     await expect(host.destroy('my-project')).resolves.toEqual({ name: 'my-project', existed: true })
@@ -98,7 +125,9 @@ describe('up', () => {
     const onEvent = (event: HolmEvent): void => {
       if (event.type === 'step-started' && event.step === 'start') controller.abort()
     }
-    await expect(host.up({ signal: controller.signal, onEvent })).rejects.toMatchObject({ code: 'HOLM_INTERRUPTED' })
+    await expect(host.up({ signal: controller.signal, onEvent })).rejects.toMatchObject({
+      code: 'HOLM_INTERRUPTED',
+    })
     delete provider.faults['start']
     await expect(host.list({ all: true })).resolves.toEqual([])
     await expect(host.up()).resolves.toMatchObject({ outcome: 'created' })
@@ -125,7 +154,9 @@ describe('up', () => {
   })
 
   it('passes secrets to commands and never writes them down', async () => {
-    blueprint('base: host\nsecrets: { API_KEY: "env:MY_KEY" }\nlifecycle: { postCreate: "echo key=$API_KEY" }\n')
+    blueprint(
+      'base: host\nsecrets: { API_KEY: "env:MY_KEY" }\nlifecycle: { postCreate: "echo key=$API_KEY" }\n',
+    )
     const events: HolmEvent[] = []
     const host = await openHost({ env: { MY_KEY: 'tr0ub4dor' }, onEvent: (event) => void events.push(event) })
     await host.up()
@@ -165,11 +196,17 @@ describe('a damaged state file', () => {
     await first.up()
     await first.close()
     writeFileSync(join(folder, 'home', 'data', 'state.db'), 'garbage '.repeat(200))
-    for (const suffix of ['-wal', '-shm']) rmSync(join(folder, 'home', 'data', `state.db${suffix}`), { force: true })
+    for (const suffix of ['-wal', '-shm'])
+      rmSync(join(folder, 'home', 'data', `state.db${suffix}`), { force: true })
     const events: HolmEvent[] = []
     const host = await openHost({ onEvent: (event) => void events.push(event) })
     await expect(host.list()).resolves.toMatchObject([{ name: 'my-project', status: 'running', project }])
-    expect(events).toContainEqual(expect.objectContaining({ type: 'warning', message: expect.stringMatching(/state file was damaged.*1 environments? (was|were)/) }))
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        type: 'warning',
+        message: expect.stringMatching(/state file was damaged.*1 environments? (was|were)/),
+      }),
+    )
     await expect(host.destroy()).resolves.toMatchObject({ existed: true })
   })
 })
@@ -178,16 +215,34 @@ it('a runtime that cannot be asked is told, not guessed', async () => {
   const host = await openHost()
   await host.up()
   provider.faults['list'] = { code: 'HOLM_PROVIDER_UNAVAILABLE', message: 'the daemon does not answer' }
-  await expect(host.list()).resolves.toMatchObject([{ name: 'my-project', status: 'unknown', reason: 'the daemon does not answer' }])
+  await expect(host.list()).resolves.toMatchObject([
+    { name: 'my-project', status: 'unknown', reason: 'the daemon does not answer' },
+  ])
 })
 
 it('finds the environment from a folder below the project', async () => {
   const host = await openHost()
   await host.up()
   mkdirSync(join(project, 'src', 'deep'), { recursive: true })
-  await expect(host.status(undefined, { projectFolder: join(project, 'src', 'deep') })).resolves.toMatchObject({ name: 'my-project' })
-  await expect(host.status(undefined, { projectFolder: folder })).rejects.toMatchObject({ code: 'HOLM_ENVIRONMENT_NOT_FOUND' })
+  await expect(
+    host.status(undefined, { projectFolder: join(project, 'src', 'deep') }),
+  ).resolves.toMatchObject({ name: 'my-project' })
+  await expect(host.status(undefined, { projectFolder: folder })).rejects.toMatchObject({
+    code: 'HOLM_ENVIRONMENT_NOT_FOUND',
+  })
   await expect(host.status('my-projekt')).rejects.toMatchObject({ hint: 'Did you mean my-project?' })
 })
 
-const memoryContext = { signal: new AbortController().signal, runner: undefined as never, log: { debug() {}, info() {}, warn() {} }, progress() {} }
+const memoryContext = {
+  signal: new AbortController().signal,
+  runner: undefined as never,
+  log: { debug() {}, info() {}, warn() {} },
+  progress() {},
+}
+
+it('gives up at the deadline of the configuration, and leaves nothing', async () => {
+  provider.faults['start'] = 'hang-until-abort'
+  const host = await openHost({ env: { HOLM_UP__TIMEOUT: '300ms' } })
+  await expect(host.up()).rejects.toMatchObject({ code: 'HOLM_TIMEOUT' })
+  await expect(host.list({ all: true })).resolves.toEqual([])
+})

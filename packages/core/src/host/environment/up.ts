@@ -19,11 +19,43 @@ interface Outcome {
 
 /** find -> parse -> validate -> choose a provider -> create or start -> provision -> how to enter (docs/guide/up.md). */
 export async function up(host: HostContext, options: UpOptions): Promise<UpResult> {
+  const deadline = createDeadline(host.config.values['up.timeout'], options.signal)
+  try {
+    return await upBefore(host, { ...options, signal: deadline.signal })
+  } finally {
+    deadline.clear()
+  }
+}
+
+/** The caller's signal, and one that fires at the deadline with a reason that says so. */
+function createDeadline(
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): { signal: AbortSignal; clear: () => void } {
+  const controller = new AbortController()
+  const timer = setTimeout(() => {
+    const message = `up did not finish within ${Math.round(timeoutMs / 1000)} s`
+    controller.abort(
+      new HolmError('HOLM_TIMEOUT', message, {
+        hint: 'Look at the last step, or allow more time: holm config set up.timeout 60m',
+      }),
+    )
+  }, timeoutMs)
+  timer.unref()
+  return {
+    signal: signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]),
+    clear: () => clearTimeout(timer),
+  }
+}
+
+async function upBefore(host: HostContext, options: UpOptions): Promise<UpResult> {
   const identity = await identify(host, options)
   const operation = host.operation(identity.name, options)
-  const plan = await planUp(host, identity, options, operation)
+  const plan = await planUp({ host, identity, options, operation })
   const changed = changedKeys(plan)
-  const { outcome, state, record } = (await alreadyUp({ host, plan, operation, options })) ?? (await bringUp({ host, plan, operation, options }))
+  const { outcome, state, record } =
+    (await alreadyUp({ host, plan, operation, options })) ??
+    (await bringUp({ host, plan, operation, options }))
   if (outcome === 'running' || outcome === 'started') warnOfChange(operation, plan.name, changed)
   await host.registry.loadForHooks(['afterUp'])
   await host.hooks.after('afterUp', { spec: plan.spec, provider: plan.provider.id, state })
@@ -73,7 +105,12 @@ async function bringUp(work: Work): Promise<Outcome> {
     await host.registry.loadForHooks(['beforeUp'])
     await host.hooks.before('beforeUp', { spec: plan.spec, provider: plan.provider.id })
     const outcome = await bringUpLocked(work)
-    operation.emit({ type: 'state', environment: plan.name, status: outcome.state.status, message: outcome.outcome })
+    operation.emit({
+      type: 'state',
+      environment: plan.name,
+      status: outcome.state.status,
+      message: outcome.outcome,
+    })
     return outcome
   })
 }
@@ -85,7 +122,8 @@ async function bringUpLocked(work: Work): Promise<Outcome> {
   if (record === undefined) return create(work, 'created')
   const existing = await inspectExisting(host, record, operation)
   if (existing.status === 'absent') {
-    if (record.phase === 'ready') operation.warn(`environment ${plan.name} was removed outside holm; making it anew`)
+    if (record.phase === 'ready')
+      operation.warn(`environment ${plan.name} was removed outside holm; making it anew`)
     return create(work, 'created')
   }
   if (record.phase === 'creating') {
@@ -100,7 +138,11 @@ async function bringUpLocked(work: Work): Promise<Outcome> {
   return wake(work, record, existing)
 }
 
-async function inspectExisting(host: HostContext, record: EnvironmentRecord, operation: Operation): Promise<EnvironmentState> {
+async function inspectExisting(
+  host: HostContext,
+  record: EnvironmentRecord,
+  operation: Operation,
+): Promise<EnvironmentState> {
   return (await host.provider(record.provider)).inspect(record.name, operation.context)
 }
 
@@ -111,7 +153,10 @@ async function removeExisting({ host, operation }: Work, record: EnvironmentReco
   host.state.records.remove(record.name)
 }
 
-async function create({ host, plan, operation, options }: Work, outcome: 'created' | 'recreated'): Promise<Outcome> {
+async function create(
+  { host, plan, operation, options }: Work,
+  outcome: 'created' | 'recreated',
+): Promise<Outcome> {
   const { state, record } = await createEnvironment({ host, plan, operation }, options.keep === true)
   return { outcome, state, record }
 }
@@ -123,14 +168,20 @@ async function wake(work: Work, record: EnvironmentRecord, existing: Environment
     case 'running':
       return { outcome: 'running', state: existing, record }
     case 'paused': {
-      const state = await operation.step('resume', () => requireFacet(provider, 'pause').resume(name, operation.context))
+      const state = await operation.step('resume', () =>
+        requireFacet(provider, 'pause').resume(name, operation.context),
+      )
       return { outcome: 'started', state, record }
     }
     case 'failed':
-      throw new HolmError('HOLM_ENVIRONMENT_FAILED', `environment ${name} is broken: ${existing.reason ?? 'no reason known'}`, {
-        hint: 'Make it anew with: holm up --recreate',
-        details: { name, reason: existing.reason },
-      })
+      throw new HolmError(
+        'HOLM_ENVIRONMENT_FAILED',
+        `environment ${name} is broken: ${existing.reason ?? 'no reason known'}`,
+        {
+          hint: 'Make it anew with: holm up --recreate',
+          details: { name, reason: existing.reason },
+        },
+      )
     default:
       return start(work, record)
   }

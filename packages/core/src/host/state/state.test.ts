@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -134,7 +143,9 @@ it('eight processes at once lose nothing', async () => {
     for (let i = 0; i < 25; i++) state.records.put({ ...${JSON.stringify(record('x'))}, name: 'p${index}-' + i })`
   const exits = await Promise.all(
     Array.from({ length: 8 }, (_, index) => {
-      const child = spawn(process.execPath, ['--input-type=module', '-e', script(index)], { stdio: ['ignore', 'ignore', 'inherit'] })
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script(index)], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      })
       return new Promise((resolve) => child.once('exit', resolve))
     }),
   )
