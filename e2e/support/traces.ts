@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto'
+import { lstatSync, readFileSync, readdirSync, readlinkSync } from 'node:fs'
+import { request } from 'node:http'
+import { DatabaseSync } from 'node:sqlite'
+import { join } from 'node:path'
+
+/** Everything below a folder, one line for each entry: kind, mode, size, time and content. Equal listings are equal folders. */
+export function listFolder(folder: string): string[] {
+  const lines = readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) => {
+    const path = join(entry.parentPath, entry.name)
+    return `${path.slice(folder.length + 1)} ${describePath(path)}`
+  })
+  return lines.toSorted()
+}
+
+function describePath(path: string): string {
+  const stats = lstatSync(path)
+  const mode = (stats.mode & 0o7777).toString(8)
+  if (stats.isSymbolicLink()) return `link ${readlinkSync(path)}`
+  if (!stats.isFile()) return `folder ${mode}`
+  const hash = createHash('sha256').update(readFileSync(path)).digest('hex').slice(0, 12)
+  return `file ${mode} ${stats.uid}:${stats.gid} ${hash}`
+}
+
+/** Mount points and processes of this machine that have one of the texts in them. */
+export function listMachineTraces(...texts: readonly string[]): string[] {
+  const holds = (line: string): boolean => texts.some((text) => line.includes(text))
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter(holds)
+  const processes = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((pid) => {
+      const command = readProc(pid, 'cmdline').replaceAll('\0', ' ').trim()
+      const env = readProc(pid, 'environ')
+      return holds(command) || holds(env) ? [`process ${pid} ${command}`] : []
+    })
+  return [...mounts.map((mount) => `mount ${mount}`), ...processes]
+}
+
+function readProc(pid: string, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** Rows of the state file, all tables but the event log, which is kept on purpose. */
+export function listStateRows(home: string): string[] {
+  const files = readdirSync(home, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.(db|sqlite3?)$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+  if (files.length === 0) throw new Error(`no state file below ${home}`)
+  return files.flatMap((file) => listRows(file))
+}
+
+function listRows(file: string): string[] {
+  const database = new DatabaseSync(file, { readOnly: true })
+  try {
+    const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all()
+    const names = tables
+      .map(({ name }) => String(name))
+      .filter((name) => name !== 'events' && !name.startsWith('sqlite_'))
+    return names.flatMap((name) =>
+      database
+        .prepare(`SELECT * FROM "${name}"`)
+        .all()
+        .map((row) => `${name} ${JSON.stringify(row)}`),
+    )
+  } finally {
+    database.close()
+  }
+}
+
+interface EngineObject {
+  readonly Id?: string
+  readonly Name?: string
+  readonly Names?: readonly string[]
+  readonly Labels?: Readonly<Record<string, string>> | null
+}
+
+/** Containers, volumes and networks of the engine that carry the namespace in a name or label. */
+export async function listEngineTraces(host: string, namespace: string): Promise<string[]> {
+  const socket = host.replace('unix://', '')
+  const containers = (await ask(socket, '/containers/json?all=1')) as EngineObject[]
+  const { Volumes } = (await ask(socket, '/volumes')) as { Volumes: EngineObject[] | null }
+  const networks = (await ask(socket, '/networks')) as EngineObject[]
+  const all = { container: containers, volume: Volumes ?? [], network: networks }
+  return Object.entries(all).flatMap(([kind, objects]) =>
+    objects
+      .filter((object) => JSON.stringify(object).includes(namespace))
+      .map((object) => `${kind} ${describeObject(object)}`),
+  )
+}
+
+/** Images of the engine that carry the namespace. Imported bases are shared and stay. */
+export async function listEngineImages(host: string, namespace: string): Promise<string[]> {
+  const images = (await ask(host.replace('unix://', ''), '/images/json?all=1')) as EngineObject[]
+  return images
+    .filter((image) => JSON.stringify(image).includes(namespace))
+    .map((image) => JSON.stringify(image))
+}
+
+function describeObject({ Id, Name, Names }: EngineObject): string {
+  return Name ?? Names?.join(' ') ?? Id ?? '?'
+}
+
+function ask(socketPath: string, path: string): Promise<unknown> {
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+  const call = request({ socketPath, path, timeout: 10_000 }, (response) => {
+    let text = ''
+    response.on('data', (chunk: Buffer) => (text += chunk.toString()))
+    response.on('end', () => {
+      if (response.statusCode === 200) resolve(JSON.parse(text))
+      else reject(new Error(`${path}: ${response.statusCode} ${text}`))
+    })
+  })
+  call.on('error', reject)
+  call.on('timeout', () => call.destroy(new Error(`${path}: no answer`)))
+  call.end()
+  return promise
+}
