@@ -42,6 +42,8 @@ export interface Blueprint {
     readonly pids?: number
   }
   readonly user?: string
+  /** Default: true for a user that is not root and not a number. */
+  readonly matchUserId?: boolean
   readonly workdir?: string
   /** Where the project folder appears inside; false: not mounted. Default /workspace. */
   readonly project?: string | false

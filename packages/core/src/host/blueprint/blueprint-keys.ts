@@ -59,7 +59,9 @@ export const blueprintKeys: Readonly<Record<string, string>> = {
   'resources.memory': 'Memory: `4GiB`, `512mb`, or bytes. Units are powers of 1024.',
   'resources.disk': 'Disk space, written as memory is.',
   'resources.pids': 'Number of processes.',
-  user: 'User that commands run as. Not root: gets the numeric id of the caller, so that files of the project have one owner. Packages and scripts always run as root.',
+  user: 'User that commands run as. Packages and scripts always run as root.',
+  matchUserId:
+    'Give `user` the numeric id of the caller, so that files of the project have one owner (Linux). Default: `true` for a user that is not root.',
   workdir: 'Folder that commands start in. Default: where the project is mounted.',
   project: 'Where the project folder appears inside, or `false` to leave it out. Default `/workspace`.',
   lifecycle:

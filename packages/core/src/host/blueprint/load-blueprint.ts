@@ -19,7 +19,7 @@ export async function loadBlueprint(
   const found = await findBlueprint(reference, context)
   if (isDevcontainer(found)) {
     const { loadDevcontainer } = await import('./devcontainer/load-devcontainer.ts')
-    return loadDevcontainer(found)
+    return loadDevcontainer(found, context)
   }
   const { loadNative } = await import('./extends.ts')
   const { source, project } = found

@@ -142,6 +142,7 @@ export const blueprintSchema: z.ZodMiniType<Blueprint> = z.strictObject({
     }),
   ),
   user: z.exactOptional(text),
+  matchUserId: z.exactOptional(z.boolean()),
   workdir: z.exactOptional(target),
   project: z.exactOptional(z.union([target, z.literal(false)])),
   lifecycle: z.exactOptional(stages),

@@ -37,7 +37,7 @@ export function nativeToSpec(
     },
     base: input.base,
     hostname,
-    matchUserId: user !== undefined && !/^(?:root|\d+)(?::|$)/.test(user),
+    matchUserId: blueprint.matchUserId ?? (user !== undefined && !/^(?:root|\d+)(?::|$)/.test(user)),
     main: 'hold',
     init: true,
     env: toEnvironment(blueprint.environment),

@@ -1,0 +1,58 @@
+import { parseSize } from '../parse-quantity.ts'
+import type { DevcontainerRequirements } from './devcontainer-config.ts'
+import type { HostRequirements } from '../loaded-blueprint.ts'
+
+/** `{ memory: '4gb' }` to bytes. Throws HOLM_BLUEPRINT_INVALID. */
+export function toRequirements(requirements: DevcontainerRequirements): HostRequirements {
+  const { cpus, memory, storage, gpu } = requirements
+  return {
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(memory === undefined ? {} : { memoryBytes: parseSize(memory) }),
+    ...(storage === undefined ? {} : { storageBytes: parseSize(storage) }),
+    ...(gpu === undefined || gpu === false ? {} : { gpu: gpu === 'optional' ? 'optional' : 'required' }),
+  }
+}
+
+/** The larger of each. */
+export function mergeRequirements(left: HostRequirements, right: HostRequirements): HostRequirements {
+  const cpus = larger(left.cpus, right.cpus)
+  const memoryBytes = larger(left.memoryBytes, right.memoryBytes)
+  const storageBytes = larger(left.storageBytes, right.storageBytes)
+  const gpu = left.gpu === 'required' ? left.gpu : (right.gpu ?? left.gpu)
+  return {
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(storageBytes === undefined ? {} : { storageBytes }),
+    ...(gpu === undefined ? {} : { gpu }),
+  }
+}
+
+function larger(left: number | undefined, right: number | undefined): number | undefined {
+  if (left === undefined || right === undefined) return left ?? right
+  return Math.max(left, right)
+}
+
+export interface MachineSize {
+  readonly cpus: number
+  readonly memoryBytes: number
+  /** Free space where environments live; absent: not known, not checked. */
+  readonly storageBytes?: number
+}
+
+/** One sentence for each minimum that the machine does not reach; a GPU is the provider's to find. */
+export function unmetRequirements(requirements: HostRequirements, machine: MachineSize): string[] {
+  const { cpus = 0, memoryBytes = 0, storageBytes = 0 } = requirements
+  return [
+    ...(cpus > machine.cpus ? [`the blueprint needs ${cpus} cores, this machine has ${machine.cpus}`] : []),
+    ...(memoryBytes > machine.memoryBytes
+      ? [`the blueprint needs ${gib(memoryBytes)} of memory, this machine has ${gib(machine.memoryBytes)}`]
+      : []),
+    ...(machine.storageBytes !== undefined && storageBytes > machine.storageBytes
+      ? [`the blueprint needs ${gib(storageBytes)} of disk space, ${gib(machine.storageBytes)} are free`]
+      : []),
+  ]
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / 1024 ** 3).toFixed(1)} GiB`
+}
