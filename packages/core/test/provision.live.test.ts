@@ -8,7 +8,8 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { probeUserEnv, provisionWith } from '../src/host/provision/index.ts'
 import { createRunner } from '../src/host/runner.ts'
-import type { Inside, Reporter } from '../src/host/provision/index.ts'
+import { createRecorder } from './support/inside.ts'
+import type { Inside } from '../src/host/provision/index.ts'
 
 /** A Debian root filesystem: a tarball or a folder. */
 const rootfs = process.env['HOLM_TEST_ROOTFS'] ?? ''
@@ -37,22 +38,6 @@ function createChrootInside(folder: string): Inside {
       if (result.stderr !== '') onOutput?.('stderr', result.stderr)
       return result
     },
-  }
-}
-
-function createRecorder(): Reporter & { readonly steps: string[]; readonly lines: string[] } {
-  const steps: string[] = []
-  const lines: string[] = []
-  return {
-    steps,
-    lines,
-    step(name, work) {
-      steps.push(name)
-      return work()
-    },
-    skip: (name, why) => void steps.push(`skip ${name}: ${why}`),
-    output: (_stream, text) => void lines.push(text),
-    warn: (message) => void lines.push(`warning: ${message}`),
   }
 }
 

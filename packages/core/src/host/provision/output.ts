@@ -34,7 +34,7 @@ export function lastLines(
   count: number = tailLines,
 ): string {
   const text = result.stderr.trim() === '' ? result.stdout : result.stderr
-  return text.trimEnd().split('\n').slice(-count).join('\n')
+  return text.trimEnd().replace(/^\n+/, '').split('\n').slice(-count).join('\n')
 }
 
 /** HOLM_COMMAND_FAILED for a command that ended with a non-zero code. `what` names it, for example "setup". */
