@@ -26,9 +26,9 @@ describe('results', () => {
   })
 
   it('sanitises what comes from outside, also in JSON', async () => {
-    const host = { status: () => Promise.resolve({ ...environment, reason: '\u001b[2J token s3cret' }) }
+    const host = { status: () => Promise.resolve({ ...environment, reason: '\u001b[2Jtoken=s3cret' }) }
     const run = await runHolm(['status'], { host })
-    expect(run.stdout).toContain('running: [2J token ***')
+    expect(run.stdout).toContain('running: token=***')
     expect((await runHolm(['status', '--json'], { host })).stdout).not.toContain('s3cret')
   })
 
@@ -108,17 +108,21 @@ describe('up', () => {
 })
 
 describe('errors', () => {
-  const missing = new HolmError('HOLM_ENVIRONMENT_NOT_FOUND', 'no environment "weg" with s3cret', {
-    hint: 'Run holm list.',
-    plugin: '@holm/provider-docker',
-    cause: new Error('404'),
-    details: { name: 'weg' },
-  })
+  const missing = new HolmError(
+    'HOLM_ENVIRONMENT_NOT_FOUND',
+    'no environment "weg" at https://me:s3cret@host',
+    {
+      hint: 'Run holm list.',
+      plugin: '@holm/provider-docker',
+      cause: new Error('404'),
+      details: { name: 'weg' },
+    },
+  )
 
   it('is three lines on stderr with the exit code of the table', async () => {
     const run = await runHolm(['status', 'weg', '-v'], { host: { status: refuse(missing) } })
     expect(run.stderr).toMatchInlineSnapshot(`
-      "error HOLM_ENVIRONMENT_NOT_FOUND: no environment "weg" with ***
+      "error HOLM_ENVIRONMENT_NOT_FOUND: no environment "weg" at https://***@host
       hint: Run holm list.
       plugin: @holm/provider-docker
       cause: Error: 404
@@ -132,7 +136,7 @@ describe('errors', () => {
     expect(JSON.parse(run.stdout)).toEqual({
       error: {
         code: 'HOLM_ENVIRONMENT_NOT_FOUND',
-        message: 'no environment "weg" with ***',
+        message: 'no environment "weg" at https://***@host',
         hint: 'Run holm list.',
         details: { name: 'weg' },
         plugin: '@holm/provider-docker',

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { PassThrough, Writable } from 'node:stream'
 import type { HostApi } from '@holm/core'
+import { sanitize } from '@holm/core/host'
 import { runCli } from '../src/cli.ts'
 import type { Streams } from '../src/streams.ts'
 import { createFakeHost } from './fake-host.ts'
@@ -65,7 +66,7 @@ export async function runHolm(argv: readonly string[], options: RunHolmOptions =
     env,
     streams,
     openHost: options.openHost ?? fake,
-    sanitize: (text) => text.replaceAll('s3cret', '***').replaceAll('\u001b', ''),
+    sanitize,
     signals,
     exit: (exitCode) => void exits.push(exitCode),
   })

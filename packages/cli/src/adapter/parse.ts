@@ -16,10 +16,11 @@ export async function parseWords(
   words: readonly string[],
   rest: CommandLine['rest'],
 ): Promise<ParsedWords> {
-  const { parse } = await import('@oclif/core/parser')
+  // A CommonJS module: bundled, it has a default export only.
+  const { default: parser } = await import('@oclif/core/parser')
   const flags = { ...table.flags, ...globalFlags }
   try {
-    const parsed = await parse([...words], {
+    const parsed = await parser.parse([...words], {
       args: createOclifArgs(table),
       flags: createOclifFlags(flags),
       '--': true,
@@ -30,6 +31,7 @@ export async function parseWords(
       rest: checkRest(table, rest),
     }
   } catch (error) {
+    if (!isOclifError(error) && !isHolmError(error)) throw error
     throw createUsageError(error, table)
   }
 }
@@ -87,17 +89,21 @@ function checkRest({ id, rest: wanted }: CommandTable, rest: CommandLine['rest']
   return rest ?? []
 }
 
+function isOclifError(error: unknown): error is OclifParseError {
+  return error instanceof Error && 'oclif' in error
+}
+
 /** oclif's parse errors tell what was wrong by their class's own fields. */
 interface OclifParseError extends Error {
   readonly flags?: readonly string[]
   readonly args?: readonly (string | { readonly name: string })[]
 }
 
-function createUsageError(error: unknown, table: CommandTable): HolmError {
+function createUsageError(error: OclifParseError | HolmError, table: CommandTable): HolmError {
   const command = `holm ${table.id}`
   const help = { hint: `Run ${command} --help.` }
   if (isHolmError(error)) return new HolmError('HOLM_USAGE', stripParsing(error.message), help)
-  const { message, flags = [], args = [] } = error as OclifParseError
+  const { message, flags = [], args = [] }: OclifParseError = error
   const [flag] = flags
   if (flag !== undefined) return createUnknownFlagError(flag, command, listFlagSpellings(table))
   const [arg] = args

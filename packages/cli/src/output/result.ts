@@ -45,7 +45,7 @@ type CleanTable = Pick<ResultView, 'sanitize' | 'quiet' | 'style' | 'streams'> &
 }
 
 function renderClean({ table, sanitize, quiet, style, streams }: CleanTable): string {
-  const rows = table.rows.map((row) => row.map(sanitize))
+  const rows = table.rows.map((row) => row.map((cell) => sanitize(cell)))
   const { isTTY, columns } = streams.stdout
   return renderTable({ ...table, rows }, { quiet, style, ...(isTTY && columns ? { width: columns } : {}) })
 }
