@@ -17,6 +17,12 @@ export default preset(
         name: 'unused-parts-of-dockerode',
         setup(build) {
           build.onResolve({ filter: unused }, ({ path }) => ({ path, namespace: 'unused' }))
+          // docker-modem loads https at once; a socket never needs it, and it costs as much as all of dockerode.
+          build.onResolve({ filter: /^https$/ }, ({ path }) => ({ path, namespace: 'lazy' }))
+          build.onLoad({ filter: /.*/, namespace: 'lazy' }, () => ({
+            contents: "module.exports = new Proxy({}, { get: (_, key) => require('node:https')[key] })",
+            loader: 'js',
+          }))
           build.onLoad({ filter: /.*/, namespace: 'unused' }, () => ({
             contents: 'module.exports = {}',
             loader: 'js',

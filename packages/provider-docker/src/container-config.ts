@@ -187,8 +187,8 @@ function mountSettings(mount: Exclude<Mount, { type: 'tmpfs' }>, input: ConfigIn
   }
 }
 
-function volumeSource(mount: VolumeMount, { namespace, spec }: ConfigInput): string {
-  return mount.source === undefined ? '' : volumeName({ namespace, name: spec.name }, mount.source)
+function volumeSource(mount: VolumeMount, { namespace }: ConfigInput): string {
+  return mount.source === undefined ? '' : volumeName(namespace, mount.source)
 }
 
 function volumeLabels({ spec, namespace, attempt }: ConfigInput): Record<string, string> {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as wait } from 'node:timers/promises'
 import { HolmError, assertNotAborted, isHolmError } from '@holm/core'
 import type { EnvironmentSpec, EnvironmentState, ProviderContext } from '@holm/core'
 import type Docker from 'dockerode'
@@ -6,7 +7,7 @@ import type { ContainerCreateOptions } from 'dockerode'
 import { containerConfig } from './container-config.ts'
 import type { Engine } from './engine.ts'
 import { parseFailure } from './engine-errors.ts'
-import { baseReference, prepareBase } from './images.ts'
+import { baseReference, ignoreMissing, prepareBase } from './images.ts'
 import { containerName, label } from './names.ts'
 import { releaseNetwork, resolveNetwork } from './networks.ts'
 import { parseInspect, sameLabels } from './parse.ts'
@@ -99,7 +100,17 @@ async function recover(attempt: Attempt, error: unknown): Promise<EnvironmentSta
 /** The name is taken: by the same environment, which is fine, or by another. */
 async function existing({ engine, docker, spec }: Attempt, cause: unknown): Promise<EnvironmentState> {
   const name = containerName(engine.namespace, spec.name)
-  const info = await docker.getContainer(name).inspect()
+  const info = await awaitContainer(docker, name)
+  if (!info) {
+    throw new HolmError(
+      'HOLM_ENVIRONMENT_BUSY',
+      `another holm process is making or removing "${spec.name}"`,
+      {
+        hint: 'Try again when it has ended.',
+        cause,
+      },
+    )
+  }
   const labels = info.Config.Labels ?? {}
   if (labels[label.namespace] === engine.namespace && sameLabels(spec.labels, labels))
     return parseInspect(info, spec.name)
@@ -113,6 +124,19 @@ async function existing({ engine, docker, spec }: Attempt, cause: unknown): Prom
       cause,
     },
   )
+}
+
+/** A name is taken a moment before its container can be seen; and a container that fails is gone again. */
+async function awaitContainer(
+  docker: Docker,
+  name: string,
+): Promise<Docker.ContainerInspectInfo | undefined> {
+  for (let delay = 5; delay < 1000; delay *= 2) {
+    const info = await docker.getContainer(name).inspect().catch(ignoreMissing)
+    if (info) return info
+    await wait(delay)
+  }
+  return undefined
 }
 
 /** Only what this attempt made: a container and volumes that carry its random label. */

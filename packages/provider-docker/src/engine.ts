@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
 import http from 'node:http'
-import https from 'node:https'
 import { inspect } from 'node:util'
 import { assertNotAborted } from '@holm/core'
 import type { ProviderContext } from '@holm/core'
@@ -44,8 +43,11 @@ export function createEngine(settings: EngineSettings): Engine {
   let loading: Promise<Docker> | undefined
   let agent: http.Agent | undefined
   const resolve = (): Connection => (connection ??= resolveConnection(input))
-  const docker = (): Promise<Docker> =>
-    (loading ??= connectDocker(resolve(), (agent ??= createAgent(resolve()))))
+  const connect = async (): Promise<Docker> => {
+    agent = await createAgent(resolve())
+    return connectDocker(resolve(), agent)
+  }
+  const docker = (): Promise<Docker> => (loading ??= connect())
   return {
     namespace: settings.namespace,
     env: settings.env,
@@ -107,11 +109,11 @@ function tlsOptions(tls: Tls): Record<string, unknown> {
   return { protocol: 'https', ca: tls.ca, cert: tls.cert, key: tls.key }
 }
 
-function createAgent(connection: Connection): http.Agent {
+async function createAgent(connection: Connection): Promise<http.Agent> {
   const options = { keepAlive: true, keepAliveMsecs: 1000, maxFreeSockets: 16 }
   const agent =
     connection.kind === 'tcp' && connection.tls
-      ? new https.Agent({ ...options, rejectUnauthorized: connection.tls.verify })
+      ? new (await import('node:https')).Agent({ ...options, rejectUnauthorized: connection.tls.verify })
       : new http.Agent(options)
   // docker-modem formats its whole request, agent and all its sockets included, for a debug line that nobody reads:
   // without this a call costs milliseconds more with every open connection.

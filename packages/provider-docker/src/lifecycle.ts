@@ -166,7 +166,8 @@ export async function removeEnvironment(
         removeImages(docker, info),
       ])
     }
-    if (options.volumes) await removeVolumes(docker, engine, name)
+    if (options.volumes)
+      await removeVolumes(docker, { engine, name, attached: info ? namedVolumes(info) : [] })
   })
 }
 
@@ -190,12 +191,31 @@ function restoredVolumes(info: Docker.ContainerInspectInfo): readonly string[] {
   )
 }
 
-async function removeVolumes(docker: Docker, engine: Engine, name: string): Promise<void> {
-  const filters = { label: [`${label.namespace}=${engine.namespace}`, `${label.name}=${name}`] }
-  const { Volumes } = await docker.listVolumes({ filters })
-  await Promise.all(
-    (Volumes ?? []).map((volume) => docker.getVolume(volume.Name).remove().catch(ignoreMissing)),
+function namedVolumes(info: Docker.ContainerInspectInfo): readonly string[] {
+  return info.Mounts.flatMap(({ Type, Name }) => (Type === 'volume' && Name !== undefined ? [Name] : []))
+}
+
+interface VolumeRemoval {
+  readonly engine: Engine
+  readonly name: string
+  /** Volumes that the environment had; none when it was removed before. */
+  readonly attached: readonly string[]
+}
+
+/** Only volumes that holm made; the engine itself keeps what another environment uses. */
+async function removeVolumes(docker: Docker, { engine, name, attached }: VolumeRemoval): Promise<void> {
+  const { Volumes } = await docker.listVolumes({
+    filters: { label: [`${label.namespace}=${engine.namespace}`] },
+  })
+  const own = (Volumes ?? []).filter(
+    ({ Name, Labels }) => attached.includes(Name) || Labels?.[label.name] === name,
   )
+  await Promise.all(own.map(({ Name }) => docker.getVolume(Name).remove().catch(ignoreInUse)))
+}
+
+function ignoreInUse(error: unknown): void {
+  const { status } = parseFailure(error)
+  if (status !== 409 && status !== 404) throw error
 }
 
 /** Images made for this environment alone: its snapshots, and what it was cloned from. What another one uses stays. */

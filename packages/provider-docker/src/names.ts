@@ -26,11 +26,9 @@ export function containerName(namespace: string, name: string): string {
   return `${namespace}-${name}`
 }
 
-export function volumeName(
-  scope: { readonly namespace: string; readonly name: string },
-  volume: string,
-): string {
-  return `${scope.namespace}-${scope.name}-${volume}`
+/** Shared by the environments of a namespace that name it. */
+export function volumeName(namespace: string, volume: string): string {
+  return `${namespace}-${volume}`
 }
 
 export function networkName(namespace: string, network: string): string {

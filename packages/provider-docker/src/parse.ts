@@ -39,6 +39,7 @@ export function parseListed(info: ContainerInfo): EnvironmentState | undefined {
     status,
     id: info.Id,
     createdAt: new Date(info.Created * 1000).toISOString(),
+    ...listedStart(info.Status),
     ...(reason !== undefined && { reason }),
     labels: specLabels(labels),
     ports: status === 'running' || status === 'paused' ? parseListedPorts(info.Ports ?? []) : [],
@@ -173,6 +174,25 @@ function parseLimits(
     if (typeof value !== 'number') return []
     return [{ name, value, enforcedBy: name === 'disk' && !diskEnforced ? null : enforcers[name] }]
   })
+}
+
+const unitMs: Readonly<Record<string, number>> = {
+  second: 1000,
+  minute: 60_000,
+  hour: 3_600_000,
+  day: 86_400_000,
+  week: 604_800_000,
+  month: 2_592_000_000,
+  year: 31_536_000_000,
+}
+
+/** The list tells a start only as "Up 3 hours (healthy)": exact to that unit, and without a call per environment. */
+function listedStart(status: string, now: number = Date.now()): { readonly startedAt?: string } {
+  const match = /^Up (?:Less than )?(?:About )?(\d+|an?) (\w+?)s?\b/.exec(status)
+  const unit = unitMs[match?.[2] ?? '']
+  if (!match || unit === undefined) return {}
+  const count = Number(match[1])
+  return { startedAt: new Date(now - (Number.isNaN(count) ? 1 : count) * unit).toISOString() }
 }
 
 function startedAt(value: string | undefined): { readonly startedAt?: string } {
