@@ -1,0 +1,187 @@
+import path from 'node:path'
+import { HolmError } from '@holm/core'
+import type { FilesFacet, Process, ProviderContext } from '@holm/core'
+import { pipeline } from 'node:stream/promises'
+import { Readable } from 'node:stream'
+import { resolveInside } from './folders.ts'
+import { layersOf, overlayOptions } from './launch.ts'
+import { volumeSource } from './plan.ts'
+import type { SandboxRecord } from './record.ts'
+import type { Session } from './session.ts'
+import { isRunning } from './state.ts'
+
+/**
+ * tar streams. Of a running environment through its own tar, so that owners and mounts are as inside; of a stopped one
+ * on the folders that its files lie in.
+ */
+export function createFiles(session: Session): FilesFacet {
+  const start = async (
+    name: string,
+    words: (folder: string) => readonly string[],
+    inner: { target: string; write: boolean },
+    ctx: ProviderContext,
+  ): Promise<Process> => {
+    const record = await session.require(name)
+    if (isRunning(record) && record.paused === undefined) {
+      return session.exec(
+        record,
+        {
+          argv: words(inner.target),
+          user: adminOf(record),
+          stdin: inner.write ? 'pipe' : 'ignore',
+          cwd: '/',
+        },
+        ctx,
+      )
+    }
+    const { prefix, place } = outsidePath(session, record, inner.target)
+    return ctx.runner.spawn([...prefix, ...words(place)], {
+      cwd: session.folder(name),
+      env: session.toolEnv,
+      stdin: inner.write ? 'pipe' : 'ignore',
+      signal: ctx.signal,
+    })
+  }
+  return {
+    put: async (name, { path: target, tar }, ctx) => {
+      const words = (folder: string): string[] => [
+        'tar',
+        '--extract',
+        '--file=-',
+        '--preserve-permissions',
+        `--directory=${folder}`,
+      ]
+      const process = await start(name, words, { target, write: true }, ctx)
+      process.stdout.resume()
+      const errors = collectText(process.stderr)
+      if (process.stdin)
+        await pipeline(Readable.from(tar), process.stdin, { signal: ctx.signal }).catch(
+          (error: NodeJS.ErrnoException) => {
+            // tar says what is wrong, and stops reading.
+            if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
+          },
+        )
+      await assertDone(process, target, errors)
+    },
+    async *get(name, target, ctx) {
+      const words = (place: string): string[] => [
+        'tar',
+        '--create',
+        '--file=-',
+        `--directory=${path.posix.dirname(place)}`,
+        '--',
+        path.posix.basename(place),
+      ]
+      const process = await start(
+        name,
+        words,
+        { target: path.posix.normalize(target).replace(/(.)\/$/, '$1'), write: false },
+        ctx,
+      )
+      const errors = collectText(process.stderr)
+      let sent = false
+      const held: Uint8Array[] = []
+      for await (const chunk of process.stdout) {
+        // A tar of nothing is written too, before the error is known.
+        if (!sent && isEmptyTar(chunk as Uint8Array)) held.push(chunk as Uint8Array)
+        else {
+          sent = true
+          yield chunk as Uint8Array
+        }
+      }
+      await assertDone(process, target, errors)
+      yield* held
+    },
+  }
+}
+
+function isEmptyTar(chunk: Uint8Array): boolean {
+  return chunk.every((byte) => byte === 0)
+}
+
+/** Who may write everything inside: root where there is one. */
+function adminOf(record: SandboxRecord): string {
+  return record.base.kind === 'host' ? `${record.caller.uid}:${record.caller.gid}` : '0:0'
+}
+
+async function collectText(stream: Readable): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk as Uint8Array))
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+async function assertDone(process: Process, target: string, errors: Promise<string>): Promise<void> {
+  const { code } = await process.exited
+  const text = (await errors).trim().split('\n')[0] ?? ''
+  if (code === 0) return
+  const missing = /No such file|Cannot open|Cannot stat|Not a directory/.test(text)
+  throw new HolmError(
+    missing ? 'HOLM_USAGE' : 'HOLM_COMMAND_FAILED',
+    `cannot copy ${target}: ${text || `tar ended with ${code}`}`,
+    {
+      hint: missing ? 'Name a file or folder that exists inside.' : 'Look at the message of tar.',
+    },
+  )
+}
+
+interface OutsidePath {
+  /** Words that make the layers one tree, seen by what follows alone. */
+  readonly prefix: readonly string[]
+  readonly place: string
+}
+
+/** Where a path of a stopped environment is on this machine. HOLM_USAGE for what is not there. */
+function outsidePath(session: Session, record: SandboxRecord, target: string): OutsidePath {
+  const folder = session.folder(record.name)
+  const roots = rootsOf(record, { folder, volumes: session.layout.volumes }).filter(
+    ({ at }) => !path.posix.relative(at, target).startsWith('..'),
+  )
+  const root = roots.toSorted((one, other) => other.at.length - one.at.length)[0]
+  const found = root && resolveInside(root.layers, path.posix.relative(root.at, target))
+  if (root === undefined || !found?.exists) {
+    throw new HolmError(
+      'HOLM_USAGE',
+      `${target} does not exist in environment ${record.name}, or only while it runs`,
+      {
+        hint: 'Name a file or folder that exists, or start the environment.',
+      },
+    )
+  }
+  const [top = ''] = root.layers
+  return root.layers.length === 1
+    ? { prefix: [], place: path.join(top, found.inner) }
+    : { prefix: overlayPrefix(record.caller.uid !== 0), place: path.join(folder, 'root', found.inner) }
+}
+
+/** Places that keep their files while nothing runs, with the folders that hold them. */
+function rootsOf(
+  record: SandboxRecord,
+  paths: { readonly folder: string; readonly volumes: string },
+): { at: string; layers: readonly string[] }[] {
+  const mounted = record.mounts.flatMap((mount, index) => {
+    if (mount.type === 'tmpfs') return []
+    return [
+      {
+        at: mount.target,
+        layers: [mount.type === 'bind' ? mount.source : volumeSource(mount.source, index, paths)],
+      },
+    ]
+  })
+  const own =
+    record.base.kind === 'host'
+      ? { at: record.caller.home, layers: [path.join(paths.folder, 'home')] }
+      : { at: '/', layers: layersOf(record, paths.folder) }
+  return [...mounted, own]
+}
+
+function overlayPrefix(rootless: boolean): string[] {
+  const outer = rootless ? ['unshare', '--user', '--map-root-user', '--mount'] : ['unshare', '--mount']
+  return [
+    ...outer,
+    'sh',
+    '-c',
+    'mount -t overlay -o "$1" overlay root && shift && exec "$@"',
+    'holm-layers',
+    overlayOptions(rootless),
+  ]
+}

@@ -1,0 +1,121 @@
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { HolmError } from '@holm/core'
+import type { PauseFacet } from '@holm/core'
+import { parseCgroupMounts } from './cgroup.ts'
+import { withLock } from './lock.ts'
+import { listProcesses, loadStat, sendSignal } from './processes.ts'
+import { saveRecord, type Holder, type SandboxRecord } from './record.ts'
+import { groupName, type Session } from './session.ts'
+import { isRunning, stateOf } from './state.ts'
+
+/** Freezes with the freezer of version 1 where it can be used, else by stopping every process. */
+export function createPause(session: Session): PauseFacet {
+  const change = (
+    name: string,
+    action: (record: SandboxRecord & { readonly holder: Holder }) => Promise<SandboxRecord>,
+  ) =>
+    withLock(session.folder(name), name, async () => {
+      const record = await session.require(name)
+      if (!isRunning(record)) throw notRunning(name)
+      const next = await action(record)
+      if (next !== record) await saveRecord(session.folder(name), next)
+      return stateOf(next)
+    })
+  return {
+    pause: (name) =>
+      change(name, async (record) => {
+        if (record.paused) return record
+        const freezer = freezerFolder(groupName(session, name))
+        // Written first: a killed holm leaves an environment that is known to be paused, and can be resumed.
+        const paused: SandboxRecord = { ...record, paused: { freezer } }
+        await saveRecord(session.folder(name), paused)
+        await freeze(freezer, record.holder)
+        return paused
+      }),
+    resume: (name) =>
+      change(name, async (record) => {
+        if (!record.paused) return record
+        thaw(record.paused.freezer, record.holder)
+        const { paused: _paused, ...rest } = record
+        return rest
+      }),
+  }
+}
+
+function notRunning(name: string): HolmError {
+  return new HolmError('HOLM_ENVIRONMENT_NOT_RUNNING', `environment ${name} is not running`, {
+    hint: `Run \`holm start ${name}\`.`,
+  })
+}
+
+function freezerFolder(group: string): string | null {
+  const mount = parseCgroupMounts(readFileSync('/proc/self/mountinfo', 'utf8')).v1.freezer
+  if (mount === undefined) return null
+  const folder = path.join(mount, 'holm', group)
+  try {
+    mkdirSync(folder, { recursive: true })
+    return folder
+  } catch {
+    return null
+  }
+}
+
+const deadlineMs = 5000
+
+async function freeze(freezer: string | null, holder: Holder): Promise<void> {
+  const until = Date.now() + deadlineMs
+  if (freezer === null) {
+    // Processes may fork while they are stopped one by one: again until none runs.
+    while (stopAll(holder) > 0 && Date.now() < until) await sleep(2)
+    return
+  }
+  while (moveAll(path.join(freezer, 'cgroup.procs'), holder) && Date.now() < until) await sleep(1)
+  writeFileSync(path.join(freezer, 'freezer.state'), 'FROZEN')
+  while (readFileSync(path.join(freezer, 'freezer.state'), 'utf8').trim() !== 'FROZEN') {
+    if (Date.now() > until) throw new HolmError('HOLM_TIMEOUT', `not frozen within ${deadlineMs / 1000} s`)
+    await sleep(2)
+  }
+}
+
+/** True when a process had to be moved: there may be more. */
+function moveAll(file: string, holder: Holder): boolean {
+  const inside = new Set(readFileSync(file, 'utf8').split('\n').map(Number))
+  const missing = listProcesses(holder.init.pid).filter((pid) => !inside.has(pid))
+  for (const pid of missing) {
+    try {
+      writeFileSync(file, String(pid))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+  }
+  return missing.length > 0
+}
+
+function stopAll(holder: Holder): number {
+  const running = listProcesses(holder.init.pid).filter(
+    (pid) => pid !== holder.init.pid && !'TZX'.includes(loadStat(pid)?.state ?? 'X'),
+  )
+  for (const pid of running) sendSignal(pid, 'SIGSTOP')
+  return running.length
+}
+
+/** Undoes `freeze`; nothing happens where nothing is frozen. */
+export function thaw(freezer: string | null, holder: Holder): void {
+  if (freezer === null) {
+    for (const pid of listProcesses(holder.init.pid)) sendSignal(pid, 'SIGCONT')
+    return
+  }
+  writeFileSync(path.join(freezer, 'freezer.state'), 'THAWED')
+  moveAll(path.join(path.dirname(path.dirname(freezer)), 'cgroup.procs'), holder)
+  removeFreezer(freezer)
+}
+
+function removeFreezer(freezer: string): void {
+  try {
+    rmdirSync(freezer)
+  } catch {
+    // A process that is just ending holds it; the next pause uses it again, removing the environment tries again.
+  }
+}

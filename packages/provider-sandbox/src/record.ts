@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { HolmError } from '@holm/core'
+import type { AppliedLimit, EnvironmentSpec } from '@holm/core'
+import { isMissing, removeTree } from './folders.ts'
+import type { ProcessIdentity } from './processes.ts'
+
+/** Which program builds the namespaces. */
+export type Backend = 'bwrap' | 'unshare'
+
+/** Who runs holm, and so who owns the files of the environment. */
+export interface Caller {
+  readonly uid: number
+  readonly gid: number
+  readonly name: string
+  readonly home: string
+}
+
+/** Processes of a running environment, as this machine numbers them. */
+export interface Holder {
+  /** PID 1 of the environment: its death ends everything inside. */
+  readonly init: ProcessIdentity
+  /** Lives in the namespace that owns the mounts (rootless: the outer user namespace). */
+  readonly monitor: ProcessIdentity
+  /** Lives in the user namespace that programs are put into. */
+  readonly anchor: ProcessIdentity
+  readonly startedAt: string
+  readonly limits: readonly AppliedLimit[]
+  /** Folders of control groups made for it; programs join them before they enter. */
+  readonly cgroups: readonly string[]
+}
+
+/** How the writable root of a rootfs or folder base is made: an overlay, or a copy where overlays do not work. */
+export type Layer = 'none' | 'overlay' | 'copy'
+
+export type SpecEssentials = Pick<
+  EnvironmentSpec,
+  'base' | 'hostname' | 'user' | 'env' | 'mounts' | 'ports' | 'network' | 'resources' | 'security'
+>
+
+/** What is stored of an environment. Written before anything is started, replaced atomically. */
+export interface SandboxRecord extends SpecEssentials {
+  readonly version: 1
+  readonly name: string
+  /** 'creating' until the base is in place; with a dead creator it is a failed creation. */
+  readonly status: 'creating' | 'ready'
+  readonly creator: ProcessIdentity
+  readonly createdAt: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly backend: Backend
+  readonly caller: Caller
+  readonly layer: Layer
+  /** Read-only root filesystem below the layer. */
+  readonly lower?: string
+  readonly holder?: Holder
+  /** The freezer folder, or null for processes stopped by signal. Absent: not paused. */
+  readonly paused?: { readonly freezer: string | null }
+}
+
+/** Where things of one namespace are. Everything below is made by this package alone. */
+export interface Layout {
+  readonly root: string
+  readonly environments: string
+  readonly volumes: string
+  readonly trash: string
+}
+
+export function resolveLayout(data: string, namespace: string): Layout {
+  const root = path.join(data, namespace)
+  return {
+    root,
+    environments: path.join(root, 'environments'),
+    volumes: path.join(root, 'volumes'),
+    trash: path.join(root, 'trash'),
+  }
+}
+
+const namePattern = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/
+
+/** Folder of an environment. HOLM_NAME_INVALID for a name that could lead elsewhere. */
+export function folderOf(layout: Layout, name: string): string {
+  if (namePattern.test(name)) return path.join(layout.environments, name)
+  throw new HolmError('HOLM_NAME_INVALID', `"${name}" is no name of an environment`, {
+    hint: 'Use 1 to 40 lower-case letters, digits and hyphens.',
+  })
+}
+
+/** Undefined when there is none. A damaged record is HOLM_ENVIRONMENT_FAILED. */
+export async function loadRecord(folder: string): Promise<SandboxRecord | undefined> {
+  const text = await readFile(path.join(folder, 'record.json'), 'utf8').catch((error: unknown) => {
+    if (isMissing(error)) return undefined
+    throw error
+  })
+  if (text === undefined) return undefined
+  try {
+    return JSON.parse(text) as SandboxRecord
+  } catch (error) {
+    throw new HolmError('HOLM_ENVIRONMENT_FAILED', `the record in ${folder} is damaged`, {
+      hint: 'Remove the environment and create it again.',
+      cause: error,
+    })
+  }
+}
+
+/** Replaces the record: a reader sees the old or the new one, never a part. */
+export async function saveRecord(folder: string, record: SandboxRecord): Promise<void> {
+  const temporary = path.join(folder, `.record-${randomBytes(4).toString('hex')}`)
+  await writeFile(temporary, JSON.stringify(record, null, 2), { mode: 0o600 })
+  await rename(temporary, path.join(folder, 'record.json'))
+}
+
+/**
+ * Makes the environment's folder with its record in it, in one step. False when the name is taken: of two creations at
+ * once the rename decides.
+ */
+export async function claimFolder(layout: Layout, record: SandboxRecord): Promise<boolean> {
+  await mkdir(layout.environments, { recursive: true, mode: 0o700 })
+  await mkdir(layout.trash, { recursive: true, mode: 0o700 })
+  const draft = path.join(layout.trash, `draft-${record.name}-${randomBytes(4).toString('hex')}`)
+  await mkdir(draft, { mode: 0o700 })
+  await saveRecord(draft, record)
+  try {
+    await rename(draft, folderOf(layout, record.name))
+    return true
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true })
+    if (isTaken(error)) return false
+    throw error
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code
+  return code === 'ENOTEMPTY' || code === 'EEXIST'
+}
+
+/** Takes the folder out of sight in one step, then removes it. What a killed process left in the trash goes with the next call. */
+export async function discardFolder(layout: Layout, folder: string): Promise<void> {
+  await mkdir(layout.trash, { recursive: true, mode: 0o700 })
+  const away = path.join(layout.trash, `gone-${path.basename(folder)}-${randomBytes(4).toString('hex')}`)
+  try {
+    await rename(folder, away)
+  } catch (error) {
+    if (isMissing(error)) return
+    throw error
+  }
+  await removeTree(away)
+}

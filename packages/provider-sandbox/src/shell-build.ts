@@ -1,0 +1,177 @@
+import type { Operation } from './plan.ts'
+import type { SandboxRecord } from './record.ts'
+
+/** A mounted file system of this machine. */
+export interface MountEntry {
+  readonly target: string
+  /** Per-mount flags: "rw", "nosuid", … */
+  readonly flags: readonly string[]
+}
+
+/** Entries of /proc/self/mountinfo. Spaces in paths are written as \040 there. */
+export function parseMountinfo(text: string): MountEntry[] {
+  return text
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter((fields) => fields.length > 6)
+    .map((fields) => ({ target: unescapeOctal(fields[4] ?? ''), flags: (fields[5] ?? '').split(',') }))
+}
+
+function unescapeOctal(text: string): string {
+  return text.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCodePoint(Number.parseInt(octal, 8)),
+  )
+}
+
+/** One word of a shell, whatever it holds. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`
+}
+
+export interface BuildFacts {
+  readonly mounts: readonly MountEntry[]
+  /** Words that start this machine's `umount` when `/dev/.old` is the only way to it. */
+  readonly umount: readonly string[]
+  readonly rootless: boolean
+}
+
+/**
+ * What bubblewrap does, with mount(8) alone: script of PID 1 in the new namespaces. It runs as the folder's root, before
+ * any program of the base: nothing of the base is ever executed here. At the end it only waits, and so reaps orphans.
+ */
+export function buildScript(record: SandboxRecord, plan: readonly Operation[], facts: BuildFacts): string {
+  return [
+    'set -e',
+    'read h _ </proc/self/stat',
+    'echo "init $h" >&3',
+    'r=$PWD/root',
+    ...(plan[0]?.op === 'root' ? [] : ['mount -t tmpfs -o mode=0755,nosuid,nodev tmpfs "$r"']),
+    ...plan.flatMap((step) => shellOperation(step, facts)),
+    `hostname -- ${quote(record.hostname)} 2>/dev/null || echo ${quote(record.hostname)} >/proc/sys/kernel/hostname || true`,
+    ...(record.network === 'none'
+      ? [
+          'ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null || echo "lo stays down: no ip, no ifconfig"',
+        ]
+      : []),
+    'exec 9<>gate',
+    'mkdir -p "$r/dev/.old"',
+    'cd "$r"',
+    'pivot_root . dev/.old',
+    'cd /',
+    `${facts.umount.map(quote).join(' ')} -l /dev/.old`,
+    'echo ready >&3',
+    'exec 3>&-',
+    // A subshell and not `sleep`: that would be a program of the base, with the powers of the builder.
+    '(read _ <&9) &',
+    'wait $!',
+    'while :; do wait || :; read _ <&9; done',
+  ].join('\n')
+}
+
+function shellOperation(step: Operation, facts: BuildFacts): string[] {
+  switch (step.op) {
+    case 'root':
+      return step.source === ''
+        ? []
+        : [
+            `mount --rbind ${quote(step.source)} "$r"`,
+            `mount -o remount,bind,nosuid,nodev "$r" 2>/dev/null || :`,
+          ]
+    case 'bind':
+      return shellBind(step, facts)
+    case 'tmpfs':
+      return [
+        `mkdir -p ${at(step.target)}`,
+        `mount -t tmpfs -o ${tmpfsOptions(step)} tmpfs ${at(step.target)}`,
+      ]
+    case 'symlink':
+      return [`mkdir -p ${at(parentOf(step.target))}`, `ln -s ${quote(step.to)} ${at(step.target)}`]
+    case 'directory':
+      return [`mkdir -p ${at(step.target)}`]
+    case 'proc':
+      return [`mkdir -p ${at('/proc')}`, `mount -t proc -o nosuid,nodev,noexec proc ${at('/proc')}`]
+    case 'dev':
+      return shellDev(facts)
+    case 'seal':
+      return ['mkdir -p "$r/dev/.old"', 'mount -o remount,bind,ro,nosuid,nodev "$r"']
+  }
+}
+
+function at(target: string): string {
+  return target === '/' ? '"$r"' : `"$r"${quote(target)}`
+}
+
+function parentOf(target: string): string {
+  return target.slice(0, target.lastIndexOf('/')) || '/'
+}
+
+function tmpfsOptions(step: Extract<Operation, { op: 'tmpfs' }>): string {
+  const size = step.sizeBytes === undefined ? '' : `,size=${step.sizeBytes}`
+  return `mode=${step.mode},nosuid,nodev${size}${step.readonly === true ? ',ro' : ''}`
+}
+
+function shellBind(step: Extract<Operation, { op: 'bind' }>, facts: BuildFacts): string[] {
+  const source = quote(step.source)
+  const target = at(step.target)
+  const below =
+    step.readonly && step.device !== true
+      ? facts.mounts.filter((mount) => isBelow(mount.target, step.source))
+      : []
+  return [
+    `if [ -d ${source} ]; then mkdir -p ${target}; else mkdir -p ${at(parentOf(step.target))}; [ -e ${target} ] || : >${target}; fi`,
+    `mount --rbind ${source} ${target}`,
+    ...(step.device === true
+      ? []
+      : [`mount -o remount,bind,${bindFlags(flagsOf(step.source, facts), step.readonly)} ${target}`]),
+    // Only the top of a recursive bind becomes read-only: each file system below it needs its own word.
+    ...below.map((mount) => {
+      const place = at(step.target + mount.target.slice(step.source === '/' ? 0 : step.source.length))
+      return `mount -o remount,bind,${bindFlags(mount.flags, true)} ${place}`
+    }),
+  ]
+}
+
+function isBelow(target: string, source: string): boolean {
+  return target !== source && target.startsWith(source.endsWith('/') ? source : `${source}/`)
+}
+
+/** Flags of the file system a path lies on: a user namespace may not drop them. */
+function flagsOf(source: string, facts: BuildFacts): readonly string[] {
+  const holding = facts.mounts.filter((mount) => mount.target === source || isBelow(source, mount.target))
+  return (
+    holding.reduce<MountEntry | undefined>(
+      (best, mount) => (best && best.target.length > mount.target.length ? best : mount),
+      undefined,
+    )?.flags ?? []
+  )
+}
+
+const keptFlags = new Set(['noexec', 'noatime', 'nodiratime', 'relatime'])
+
+function bindFlags(flags: readonly string[], readonly: boolean): string {
+  const ro = readonly || flags.includes('ro')
+  return [ro ? 'ro' : 'rw', 'nosuid', 'nodev', ...flags.filter((flag) => keptFlags.has(flag))].join(',')
+}
+
+const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
+
+function shellDev(facts: BuildFacts): string[] {
+  return [
+    `mkdir -p ${at('/dev')}`,
+    `mount -t tmpfs -o mode=0755,nosuid tmpfs ${at('/dev')}`,
+    ...devices.flatMap((name) => [
+      `: >${at(`/dev/${name}`)}`,
+      `mount --bind /dev/${name} ${at(`/dev/${name}`)}`,
+    ]),
+    `mkdir ${at('/dev/pts')} ${at('/dev/shm')} ${at('/dev/.old')}`,
+    `mount -t devpts -o newinstance,ptmxmode=0666,mode=0620${facts.rootless ? '' : ',gid=5'},nosuid,noexec devpts ${at('/dev/pts')}`,
+    `mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs ${at('/dev/shm')}`,
+    ...[
+      ['pts/ptmx', 'ptmx'],
+      ['/proc/self/fd', 'fd'],
+      ['/proc/self/fd/0', 'stdin'],
+      ['/proc/self/fd/1', 'stdout'],
+      ['/proc/self/fd/2', 'stderr'],
+    ].map(([to = '', name = '']) => `ln -s ${to} ${at(`/dev/${name}`)}`),
+  ]
+}
