@@ -33,7 +33,7 @@ export const logsSuite: Suite = {
     'follow shows new lines and ends with the environment': async (kit) => {
       const name = await kit.start()
       const seen: string[] = []
-      const reading = readLog(kit, name, { follow: true }, { seen })
+      const reading = readLog(kit, name, { follow: true, seen })
       await writeLog(kit, name, 'while following')
       await waitFor(() => seen.join('').includes('while following'), { what: 'a followed line' })
       await kit.provider.stop(name, stop, kit.context())
@@ -43,7 +43,7 @@ export const logsSuite: Suite = {
       const name = await kit.start()
       const controller = new AbortController()
       const seen: string[] = []
-      const reading = readLog(kit, name, { follow: true }, { seen, signal: controller.signal })
+      const reading = readLog(kit, name, { follow: true, seen, signal: controller.signal })
       await writeLog(kit, name, 'before the abort')
       await waitFor(() => seen.length > 0, { what: 'a followed line' })
       controller.abort()
@@ -73,15 +73,15 @@ async function writeLog(kit: Kit, name: string, line: string): Promise<void> {
   await kit.output(name, { argv, cwd: '/' })
 }
 
+type ReadOptions = LogsOptions & { readonly seen?: string[]; readonly signal?: AbortSignal }
+
 async function readLog(
   kit: Kit,
   name: string,
-  options: LogsOptions = { follow: false },
-  extra: { readonly seen?: string[]; readonly signal?: AbortSignal } = {},
+  { seen = [], signal, ...options }: ReadOptions = { follow: false },
 ): Promise<string> {
   const logs = requireFacet(kit.provider, 'logs')
-  const seen = extra.seen ?? []
-  for await (const { stream, data } of logs.read(name, options, kit.context(extra.signal))) {
+  for await (const { stream, data } of logs.read(name, options, kit.context(signal))) {
     assert.ok(stream === 'stdout' || stream === 'stderr', `stream ${stream}`)
     seen.push(Buffer.from(data).toString('utf8'))
   }

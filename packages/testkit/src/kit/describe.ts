@@ -38,21 +38,25 @@ function register(
   check: NamedCheck,
   { open, skipped }: { readonly open: () => KitSession | undefined; readonly skipped: string[] },
 ): void {
-  it(check.title, async ({ skip }) => {
-    const skipWith = (reason: string): never => {
-      skipped.push(`${check.id} (${reason})`)
-      return skip(reason)
-    }
+  it(check.title, async (test) => {
     const kit = open()
-    if (check.skipped !== undefined || kit === undefined) return skipWith(check.skipped ?? 'no provider')
-    try {
-      await check.run(kit)
-    } catch (error) {
-      const reason = skipReasonOf(error)
-      if (reason === undefined) throw error
-      skipWith(reason)
-    }
+    const reason = check.skipped ?? (kit === undefined ? 'no provider' : await attempt(check, kit))
+    if (reason === undefined) return
+    skipped.push(`${check.id} (${reason})`)
+    test.skip(reason)
   })
+}
+
+/** Runs the check. Returns the reason when it skipped itself. */
+async function attempt(check: NamedCheck, kit: KitSession): Promise<string | undefined> {
+  try {
+    await check.run(kit)
+    return undefined
+  } catch (error) {
+    const reason = skipReasonOf(error)
+    if (reason === undefined) throw error
+    return reason
+  }
 }
 
 function report(label: string, total: number, skipped: readonly string[]): void {

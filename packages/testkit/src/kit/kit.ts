@@ -69,6 +69,8 @@ export interface Kit {
   readonly folder: string
   readonly repeat: number
   readonly parallel: number
+  /** Name of a variable that is in this process' environment and must be in no other. */
+  readonly canary: string
   /** A fresh context; its signal never fires unless one is given. */
   context(signal?: AbortSignal): ProviderContext
   /** A new name, remembered for removal. */
@@ -107,6 +109,9 @@ export interface KitSession extends Kit {
 
 /** Makes the subject and a kit over it, in an empty namespace. */
 export async function openKit(options: ProviderKitOptions): Promise<KitSession> {
+  // Before the subject is made: what it takes from process.env, it takes now.
+  const canary = `HOLM_TESTKIT_CANARY_${randomBytes(4).toString('hex')}`
+  process.env[canary] = 'this must not be seen inside'
   const subject = await options.create()
   const { provider } = subject
   const context = (signal?: AbortSignal): ProviderContext => ({
@@ -131,6 +136,7 @@ export async function openKit(options: ProviderKitOptions): Promise<KitSession> 
     },
     shared: () => own.shared(kit),
     onTidy: own.onTidy,
+    canary,
   }
   return {
     ...kit,
@@ -139,13 +145,16 @@ export async function openKit(options: ProviderKitOptions): Promise<KitSession> 
       await own.tidy()
       await sweep(provider, context())
       await subject.dispose?.()
+      delete process.env[canary]
     },
   }
 }
 
+/** What `openKit` adds. */
+type Made = 'name' | 'spec' | 'create' | 'start' | 'shared' | 'onTidy' | 'canary'
 type Basics = Pick<Kit, 'provider' | 'options' | 'context'>
 
-function createBasics(basics: Basics): Omit<Kit, 'name' | 'spec' | 'create' | 'start' | 'shared' | 'onTidy'> {
+function createBasics(basics: Basics): Omit<Kit, Made> {
   const { provider, options, context } = basics
   const folder = options.folder ?? '/root'
   const exec: Kit['exec'] = (name, request, signal) =>

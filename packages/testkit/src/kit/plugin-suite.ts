@@ -12,14 +12,14 @@ export interface PluginSubject {
 /** One rule about a plugin of any kind. */
 export type PluginCheck = (subject: PluginSubject) => Promise<void>
 
-const kinds = ['provider', 'mesh', 'ai', 'editor', 'feature']
+const kinds = new Set(['provider', 'mesh', 'ai', 'editor', 'feature'])
 const needsPlugin = (plugin: PluginDefinition | undefined): PluginDefinition =>
   plugin ?? assert.fail('give the plugin: the default export of the package')
 
 /** Rules of the manifest and of the default export; the same for every kind. */
 export const manifestChecks: Readonly<Record<string, PluginCheck>> = {
   'the manifest is complete': async ({ manifest }) => {
-    assert.ok(kinds.includes(manifest.kind), `kind ${manifest.kind}`)
+    assert.ok(kinds.has(manifest.kind), `kind ${manifest.kind}`)
     assert.match(manifest.id, /^[a-z][a-z0-9-]*$/, 'id')
     assert.equal(manifest.contract, contractVersion, 'contract')
     assert.ok(manifest.entry.startsWith('./'), `entry ${manifest.entry} is relative to package.json`)
@@ -45,9 +45,13 @@ export const definitionChecks: Readonly<Record<string, PluginCheck>> = {
       'provide',
     )
     const announced = (manifest.commands ?? []).map(({ id }) => id)
-    assert.deepEqual(record.commands.map(({ id }) => id).sort(), announced.sort(), 'commands')
-    assert.deepEqual([...new Set(record.hooks)].sort(), [...(manifest.hooks ?? [])].sort(), 'hooks')
-    assert.deepEqual(record.methods.sort(), [...(manifest.methods ?? [])].sort(), 'methods')
+    assertSame(
+      record.commands.map(({ id }) => id),
+      announced,
+      'commands',
+    )
+    assertSame(record.hooks, manifest.hooks ?? [], 'hooks')
+    assertSame(record.methods, manifest.methods ?? [], 'methods')
   },
   'what it provides has the id of the manifest': async ({ plugin, manifest }) => {
     const { provided } = await recordPlugin(needsPlugin(plugin))
@@ -69,6 +73,11 @@ export const definitionChecks: Readonly<Record<string, PluginCheck>> = {
   },
 }
 
+/** The same words, in any order and any number. */
+function assertSame(found: readonly string[], announced: readonly string[], what: string): void {
+  assert.deepEqual(new Set(found), new Set(announced), what)
+}
+
 function withoutRun({ commands }: PluginRecord): Record<string, unknown> {
   return Object.fromEntries(commands.map(({ run: _run, ...rest }) => [rest.id, rest]))
 }
@@ -83,7 +92,7 @@ export const providerManifestChecks: Readonly<
   },
   'facets are those of the manifest': (provider, manifest) => {
     const found = facetNames.filter((facet) => provider[facet] !== undefined)
-    assert.deepEqual(found.sort(), [...(manifest.facets ?? [])].sort())
+    assertSame(found, manifest.facets ?? [], 'facets')
   },
   'traits are those of the manifest': (provider, manifest) => {
     assert.deepEqual(provider.traits, manifest.traits)

@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { basename, dirname } from 'node:path/posix'
 import { existsSync } from 'node:fs'
 import { pipeline } from 'node:stream/promises'

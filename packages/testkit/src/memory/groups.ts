@@ -11,8 +11,10 @@ export interface GroupMember {
 
 /** Living processes of the given groups. Without /proc (macOS) one stands for each group. */
 export function listMembers(groups: readonly number[]): GroupMember[] {
-  if (process.platform !== 'linux') return groups.filter(isGroupAlive).map(unmeasured)
-  const wanted = new Set(groups)
+  // Asking the kernel first spares a walk through /proc; a group it knows may still be all zombies.
+  const alive = groups.filter(isGroupAlive)
+  if (process.platform !== 'linux' || alive.length === 0) return alive.map(unmeasured)
+  const wanted = new Set(alive)
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
     .map(readMember)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { isHolmError, type EnvironmentSpec } from '@holm/core'
+import type { EnvironmentSpec } from '@holm/core'
 import { assertCode, assertRejects } from '../kit/expect.ts'
 import type { Kit, Suite } from '../kit/kit.ts'
 import { within } from '../kit/wait-for.ts'
@@ -95,16 +95,11 @@ export const creationSuite: Suite = {
 }
 
 function missingBase({ options }: Kit): EnvironmentSpec['base'] {
-  switch (options.base.kind) {
-    case 'image':
-    case 'build':
-      return { kind: 'image', reference: 'registry.invalid/holm/none:0' }
-    case 'host':
-    case 'rootfs':
-      return { kind: 'rootfs', name: 'none', path: '/nonexistent/none.tar', sha256: '0'.repeat(64) }
-    case 'folder':
-      return { kind: 'folder', name: 'none', path: '/nonexistent/none' }
-  }
+  const { kind } = options.base
+  if (kind === 'image' || kind === 'build')
+    return { kind: 'image', reference: 'registry.invalid/holm/none:0' }
+  if (kind === 'folder') return { kind, name: 'none', path: '/nonexistent/none' }
+  return { kind: 'rootfs', name: 'none', path: '/nonexistent/none.tar', sha256: '0'.repeat(64) }
 }
 
 async function measureCreate(kit: Kit): Promise<number> {
@@ -126,13 +121,15 @@ async function abortAfter(kit: Kit, spec: EnvironmentSpec, delayMs: number): Pro
 
 /** A create that an abort hit must reject and leave nothing; one that was faster than the abort is removed. */
 async function settleAborted(kit: Kit, spec: EnvironmentSpec, create: Promise<unknown>): Promise<void> {
-  const error = await within(create, { what: 'an aborted create to settle' }).then(
-    () => undefined,
-    (reason: unknown) => reason,
+  const made = await within(create, { what: 'an aborted create to settle' }).then(
+    () => true,
+    (error: unknown) => {
+      assertCode(error, ['HOLM_INTERRUPTED'], 'an aborted create')
+      return false
+    },
   )
-  if (error === undefined) return kit.provider.remove(spec.name, { volumes: true }, kit.context())
-  assert.ok(isHolmError(error, 'HOLM_INTERRUPTED'), `an aborted create: ${String(error)}`)
-  return assertNothing(kit, spec.name)
+  if (made) await kit.provider.remove(spec.name, { volumes: true }, kit.context())
+  await assertNothing(kit, spec.name)
 }
 
 async function assertNothing(kit: Kit, name: string): Promise<void> {

@@ -14,7 +14,7 @@ export const signalsSuite: Suite = {
       const name = await kit.shared()
       for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
         const script = `trap 'echo caught; exit 33' ${signal.slice(3)}; echo ready; ${loop}`
-        const { process, out } = await startReady(kit, name, ['sh', '-c', script])
+        const { process, out } = await startReady(kit, name, { argv: ['sh', '-c', script] })
         await process.kill(signal)
         const { code } = await within(process.exited, { what: `the end after ${signal}` })
         assert.equal(code, 33, signal)
@@ -22,24 +22,24 @@ export const signalsSuite: Suite = {
       }
     },
     'SIGTERM without a trap exits with 143': async (kit) => {
-      const { process } = await startReady(kit, await kit.shared(), [
-        'sh',
-        '-c',
-        'echo ready; exec sleep 302',
-      ])
+      const { process } = await startReady(kit, await kit.shared(), {
+        argv: ['sh', '-c', 'echo ready; exec sleep 302'],
+      })
       await process.kill('SIGTERM')
       assert.equal((await within(process.exited, { what: 'the end after SIGTERM' })).code, 143)
     },
     'SIGKILL ends what ignores everything': async (kit) => {
       const script = `trap '' TERM INT HUP; echo ready; ${loop}`
-      const { process } = await startReady(kit, await kit.shared(), ['sh', '-c', script])
+      const { process } = await startReady(kit, await kit.shared(), { argv: ['sh', '-c', script] })
       await process.kill('SIGTERM')
       await process.kill('SIGKILL')
       assert.equal((await within(process.exited, { what: 'the end after SIGKILL' })).code, 137)
     },
     'a signal reaches the children, too': async (kit) => {
       const name = await kit.shared()
-      const { process, out } = await startReady(kit, name, ['sh', '-c', 'sleep 303 & echo $! ready; wait'])
+      const { process, out } = await startReady(kit, name, {
+        argv: ['sh', '-c', 'sleep 303 & echo $! ready; wait'],
+      })
       await process.kill('SIGKILL')
       await within(process.exited, { what: 'the end after SIGKILL' })
       await kit.waitForDeath(name, firstNumber(out.text()))
@@ -61,7 +61,10 @@ export const signalsSuite: Suite = {
       const name = await kit.shared()
       const controller = new AbortController()
       const script = 'sleep 304 & echo $$ $! ready; wait'
-      const { process, out } = await startReady(kit, name, ['sh', '-c', script], controller.signal)
+      const { process, out } = await startReady(kit, name, {
+        argv: ['sh', '-c', script],
+        signal: controller.signal,
+      })
       controller.abort()
       await assertEnded(process, 'an aborted program')
       const [parent = '', child = ''] = out.text().match(/\d+/g) ?? []
@@ -70,7 +73,7 @@ export const signalsSuite: Suite = {
     },
     'remove ends a program that runs': async (kit) => {
       const name = await kit.start()
-      const { process } = await startReady(kit, name, ['sh', '-c', 'echo ready; exec sleep 305'])
+      const { process } = await startReady(kit, name, { argv: ['sh', '-c', 'echo ready; exec sleep 305'] })
       await kit.provider.remove(name, { volumes: true }, kit.context())
       await assertEnded(process, 'a program in a removed environment')
       assert.equal((await kit.inspect(name)).status, 'absent')
@@ -81,8 +84,7 @@ export const signalsSuite: Suite = {
 async function startReady(
   kit: Kit,
   name: string,
-  argv: readonly string[],
-  signal?: AbortSignal,
+  { argv, signal }: { readonly argv: readonly string[]; readonly signal?: AbortSignal },
 ): Promise<{ process: Process; out: ReturnType<typeof tap> }> {
   const process = await kit.exec(name, argv, signal)
   process.exited.catch(() => undefined)
