@@ -57,7 +57,7 @@ describe.each([
 ])('python-service, a project with a devcontainer.json, on $provider', ({ provider, missing }) => {
   test('comes up, passes its own tests, answers over HTTP, and leaves nothing', async (ctx) => {
     const reason = missingBuild() ?? missingRootfs() ?? missing()
-    if (reason) return ctx.skip(reason)
+    if (reason !== undefined) ctx.skip(reason)
     const folder = copyExample('python-service')
     await expectSuccess(['base', 'add', 'debian-12', process.env['HOLM_TEST_ROOTFS'] ?? ''], folder)
     await expectSuccess(['list'], folder)
@@ -155,7 +155,7 @@ async function askUntilAnswered(url: string, withinMs: number): Promise<unknown>
 
 test('services: its blueprint is valid and becomes what it says', async (ctx) => {
   const reason = missingBuild()
-  if (reason) return ctx.skip(reason)
+  if (reason !== undefined) ctx.skip(reason)
   const folder = copyExample('services')
   expect(await expectSuccess(['blueprint', 'validate'], folder)).toContain('holm.yaml is valid')
   const { spec } = (await holm.json(['blueprint', 'show'], { cwd: folder })) as {
@@ -183,7 +183,7 @@ test('services: its blueprint is valid and becomes what it says', async (ctx) =>
 
 test('sdk: the program does what its README says', async (ctx) => {
   const reason = missingBuild()
-  if (reason) return ctx.skip(reason)
+  if (reason !== undefined) ctx.skip(reason)
   const folder = join(examples, 'sdk')
   const before = listFolder(folder)
   const ended = await runProgram([process.execPath, 'main.ts'], {
@@ -206,7 +206,7 @@ test('sdk: the program does what its README says', async (ctx) => {
 
 test('hello: up, exec, destroy', async (ctx) => {
   const reason = missingBuild()
-  if (reason) return ctx.skip(reason)
+  if (reason !== undefined) ctx.skip(reason)
   const folder = copyExample('hello')
   await expectSuccess(['up'], folder)
   const output = await expectSuccess(['exec', '--', './hello.sh'], folder)
