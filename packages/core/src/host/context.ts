@@ -17,6 +17,8 @@ export interface HostContext {
   readonly platform: NodeJS.Platform
   readonly paths: HolmPaths
   readonly namespace: string
+  /** package.json paths of the plugins that come with the program. */
+  readonly bundled: readonly string[]
   readonly config: Config
   readonly runner: Runner
   readonly hooks: Hooks

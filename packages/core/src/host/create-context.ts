@@ -68,7 +68,13 @@ export async function createContext(
   )
   const parts: Parts = { env, platform, paths, config, hooks, publish }
   const registry = openRegistry(parts, options, cwd)
-  const context = assemble(parts, { cwd, registry, state, runner: options.runner ?? createRunner({ env }) })
+  const context = assemble(parts, {
+    cwd,
+    registry,
+    state,
+    bundled: options.bundled ?? [],
+    runner: options.runner ?? createRunner({ env }),
+  })
   for (const message of config.warnings) publish({ type: 'warning', message })
   return { context, close: () => closeAll(registry, state) }
 }
@@ -81,16 +87,18 @@ function keepEvent(state: Lazy<State>, event: HolmEvent): void {
 
 interface Late {
   readonly cwd: string
+  readonly bundled: readonly string[]
   readonly registry: Registry
   readonly runner: Runner
   readonly state: Lazy<State>
 }
 
-function assemble(parts: Parts, { cwd, registry, runner, state }: Late): HostContext {
+function assemble(parts: Parts, { cwd, registry, runner, state, bundled }: Late): HostContext {
   const { env, platform, paths, config, hooks, publish } = parts
   const mirror = config.values['base.mirror']
   return {
     cwd,
+    bundled,
     env,
     platform,
     paths,

@@ -25,13 +25,23 @@ export function createBlueprintsApi(host: HostContext): HostApi['blueprints'] {
 }
 
 /** The translation without a provider: the base stands as it was written, where it is a name. */
-function specOf(host: HostContext, loaded: LoadedBlueprint): { spec: EnvironmentSpec; warnings: readonly string[] } {
+function specOf(
+  host: HostContext,
+  loaded: LoadedBlueprint,
+): { spec: EnvironmentSpec; warnings: readonly string[] } {
   const reference = typeof loaded.base === 'string' ? loaded.base : undefined
-  const base = reference === 'host' || reference === undefined ? ({ kind: 'host' } as const) : ({ kind: 'image', reference } as const)
+  const base =
+    reference === 'host' || reference === undefined
+      ? ({ kind: 'host' } as const)
+      : ({ kind: 'image', reference } as const)
   return toSpec(loaded, { base, env: host.env })
 }
 
-async function initBlueprint({ cwd, template, force = false }: Parameters<HostApi['blueprints']['init']>[0]): ReturnType<HostApi['blueprints']['init']> {
+async function initBlueprint({
+  cwd,
+  template,
+  force = false,
+}: Parameters<HostApi['blueprints']['init']>[0]): ReturnType<HostApi['blueprints']['init']> {
   const { detectTemplate, renderTemplate } = await import('../blueprint/index.ts')
   const chosen = template === undefined ? await detectTemplate(cwd) : { template, reason: 'asked for' }
   const path = join(cwd, 'holm.yaml')
@@ -40,7 +50,10 @@ async function initBlueprint({ cwd, template, force = false }: Parameters<HostAp
     await writeFile(path, text, { flag: force ? 'w' : 'wx' })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    throw new HolmError('HOLM_USAGE', `${path} is there already`, { hint: 'Overwrite it with --force.', details: { path } })
+    throw new HolmError('HOLM_USAGE', `${path} is there already`, {
+      hint: 'Overwrite it with --force.',
+      details: { path },
+    })
   }
   return { path, ...chosen }
 }

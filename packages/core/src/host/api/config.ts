@@ -8,7 +8,14 @@ export function createConfigApi(host: HostContext): HostApi['config'] {
     async set(key, value, { scope = 'user' } = {}) {
       const { setConfigValue } = await import('../config/write.ts')
       const home = host.env['HOME']
-      return setConfigValue({ key, value, scope, cwd: host.cwd, paths: host.paths, ...(home === undefined ? {} : { home }) })
+      return setConfigValue({
+        key,
+        value,
+        scope,
+        cwd: host.cwd,
+        paths: host.paths,
+        ...(home === undefined ? {} : { home }),
+      })
     },
   }
 }

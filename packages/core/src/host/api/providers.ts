@@ -7,9 +7,12 @@ import type { PluginDescriptor } from '../plugins/descriptor.ts'
 
 export function createProvidersApi(host: HostContext): HostApi['providers'] {
   const descriptors = (): PluginDescriptor[] =>
-    host.registry.descriptors.filter((descriptor) => descriptor.kind === 'provider' && descriptor.error === undefined)
+    host.registry.descriptors.filter(
+      (descriptor) => descriptor.kind === 'provider' && descriptor.error === undefined,
+    )
   return {
-    list: ({ probe = false, ...options } = {}) => Promise.all(descriptors().map((descriptor) => view(host, descriptor, probe ? options : undefined))),
+    list: ({ probe = false, ...options } = {}) =>
+      Promise.all(descriptors().map((descriptor) => view(host, descriptor, probe ? options : undefined))),
     async show(id, options = {}) {
       const descriptor = descriptors().find((each) => each.id === id)
       if (descriptor) return view(host, descriptor, options)
@@ -23,7 +26,11 @@ export function createProvidersApi(host: HostContext): HostApi['providers'] {
   }
 }
 
-async function view(host: HostContext, { id, name, manifest }: PluginDescriptor, probeOptions: CallOptions | undefined): Promise<ProviderInfo> {
+async function view(
+  host: HostContext,
+  { id, name, manifest }: PluginDescriptor,
+  probeOptions: CallOptions | undefined,
+): Promise<ProviderInfo> {
   const info: ProviderInfo = {
     id,
     plugin: name,
