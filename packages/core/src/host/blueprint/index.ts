@@ -1,6 +1,7 @@
 export { assertBlueprint } from './validate-native.ts'
 export { listBuiltins } from './builtins.ts'
 export { loadBlueprint, withBlueprint } from './load-blueprint.ts'
+export { detectTemplate, renderTemplate, templateNames } from './templates.ts'
 export { toSpec } from './to-spec.ts'
 export { mergeImageMetadata } from './devcontainer/image-metadata.ts'
 export { unmetRequirements } from './devcontainer/host-requirements.ts'

@@ -4,7 +4,10 @@ import { parseSecret } from './parse-secrets.ts'
 import { parseExposed, parsePort } from './parse-ports.ts'
 import { parseCpus, parseDuration, parseSize } from './parse-quantity.ts'
 import { parseTarget, toTmpfs } from './parse-mounts.ts'
+import { assertTool, toolNames } from '../provision/tools/version.ts'
+import { didYouMean } from './did-you-mean.ts'
 import type { Blueprint } from '../../blueprint.ts'
+import type { ToolName } from '../provision/tools/version.ts'
 
 // Loaded lazily by validate-native.ts: nothing of the hot path may import this file statically.
 
@@ -31,6 +34,21 @@ const target = text.check(parses(parseTarget))
 const size = z.union([z.number().check(parses(parseSize)), text.check(parses(parseSize))])
 const duration = text.check(parses(parseDuration))
 const variables = z.record(text.check(z.regex(/^[^=\u0000]+$/)), z.union([anyText, z.number(), z.boolean()]))
+
+/** Unknown tools and versions that cannot be read are told here, with their line, not after the environment was made. */
+function knownTools(payload: z.core.ParsePayload<Record<string, string | number>>): void {
+  for (const [tool, version] of Object.entries(payload.value)) {
+    try {
+      assertTool(tool, String(version))
+    } catch (error) {
+      if (!isHolmError(error)) throw error
+      const message = toolNames.includes(tool as ToolName)
+        ? error.message
+        : `${error.message}${didYouMean(tool, toolNames)}`
+      payload.issues.push({ code: 'custom', message, path: [tool], input: payload.value })
+    }
+  }
+}
 
 const port = z.union([
   z.number().check(parses(parsePort)),
@@ -121,7 +139,7 @@ export const blueprintSchema: z.ZodMiniType<Blueprint> = z.strictObject({
   base: z.exactOptional(base),
   provider: z.exactOptional(text),
   packages: z.exactOptional(texts),
-  tools: z.exactOptional(z.record(text, z.union([text, z.number()]))),
+  tools: z.exactOptional(z.record(text, z.union([text, z.number()])).check(knownTools)),
   scripts: z.exactOptional(
     z.strictObject({ setup: z.exactOptional(simpleCommand), postInstall: z.exactOptional(simpleCommand) }),
   ),

@@ -50,6 +50,11 @@ describe('assertBlueprintLayer', () => {
     ['packages: [git, 5]', 'packages[1]: expected text, got 5'],
     ['bind_mounts: [{host: a}]', 'bind_mounts[0].container: is missing: expected text'],
     ['ports: [{container: 80, hots: 1}]', 'ports[0].hots: unknown key, did you mean "host"?'],
+    [
+      'tools: {ndoe: 20}',
+      'holm.yaml:1:15: tools.ndoe: "ndoe" is no tool that holm installs, did you mean "node"?',
+    ],
+    ['tools: {node: newest}', 'version "newest" of tool node cannot be read'],
     ['nmae: ', 'nmae: unknown key, did you mean "name"?'],
     ['secrets: {TOKEN: hunter2}', 'is not a reference'],
   ])('%s', async (text, message) => {

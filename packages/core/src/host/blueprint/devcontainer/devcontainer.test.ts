@@ -132,7 +132,9 @@ describe('refusals', () => {
       customizations: {},
       remotUser: 'x',
     })
-    expect(warnings).toEqual(['devcontainer.json:1: the key "remotUser" is not known and is left out, did you mean "remoteUser"?'])
+    expect(warnings).toEqual([
+      'devcontainer.json:1: the key "remotUser" is not known and is left out, did you mean "remoteUser"?',
+    ])
   })
 })
 
