@@ -1,12 +1,9 @@
-import { isHolmError } from '../../errors.ts'
 import { commandFailed } from './output.ts'
 import type { Inside } from './inside.ts'
 
 /** What provisioning needs to know of an environment; one exec tells all of it. */
 export interface Machine {
   readonly uid: number
-  /** User to ask the runtime for; undefined where it refuses another user than its own. */
-  readonly user: string | undefined
   /** Names of the probed programs that are on PATH. */
   readonly programs: ReadonlySet<string>
   /** `ID` and `VERSION_ID` of /etc/os-release; empty when unknown. */
@@ -33,7 +30,7 @@ exit 0
 `
 
 /** Reads the answer of the probe script. Pure. */
-export function parseMachine(text: string, user: string | undefined): Machine {
+export function parseMachine(text: string): Machine {
   const lines = text.split('\n').map((line) => line.trim())
   const all = (prefix: string): string[] =>
     lines.filter((line) => line.startsWith(prefix)).map((line) => line.slice(prefix.length))
@@ -43,7 +40,6 @@ export function parseMachine(text: string, user: string | undefined): Machine {
   return {
     // A base without `id` is one where nobody but root was thought of.
     uid: Number.isNaN(uid) ? 0 : uid,
-    user,
     programs: new Set(all('has=')),
     os: { id: first('os:ID='), version: first('os:VERSION_ID=') },
     architecture: first('arch='),
@@ -53,22 +49,13 @@ export function parseMachine(text: string, user: string | undefined): Machine {
   }
 }
 
-async function probeAs(inside: Inside, user: string | undefined): Promise<Machine> {
-  const result = await inside.run({ argv: ['sh', '-c', script], ...(user === undefined ? {} : { user }) })
-  if (result.code === 0) return parseMachine(result.stdout, user)
+/** Looks inside, once. */
+export async function probeMachine(inside: Inside): Promise<Machine> {
+  const result = await inside.run({ argv: ['sh', '-c', script] })
+  if (result.code === 0) return parseMachine(result.stdout)
   throw commandFailed(
     'looking inside the environment',
     result,
     'Use a base that has a POSIX shell at /bin/sh.',
   )
-}
-
-/** Looks inside as root, or as the runtime's own user where it cannot change users. */
-export async function probeMachine(inside: Inside): Promise<Machine> {
-  try {
-    return await probeAs(inside, 'root')
-  } catch (error) {
-    if (!isHolmError(error, 'HOLM_ENVIRONMENT_FAILED') && !isHolmError(error, 'HOLM_USAGE')) throw error
-    return await probeAs(inside, undefined)
-  }
 }

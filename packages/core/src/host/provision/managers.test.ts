@@ -5,7 +5,7 @@ import type { Machine } from './machine.ts'
 import type { PackageManager } from './managers.ts'
 
 const machineWith = (programs: readonly string[], more: Partial<Machine> = {}): Machine => ({
-  ...parseMachine('uid=0', 'root'),
+  ...parseMachine('uid=0'),
   programs: new Set(programs),
   ...more,
 })
@@ -29,9 +29,8 @@ describe('parseMachine', () => {
       'os:ID=alpine',
       'os:VERSION_ID="3.22.1"',
     ].join('\r\n')
-    expect(parseMachine(text, 'root')).toEqual({
+    expect(parseMachine(text)).toEqual({
       uid: 1000,
-      user: 'root',
       programs: new Set(['apk', 'sudo']),
       os: { id: 'alpine', version: '3.22.1' },
       architecture: 'x86_64',
@@ -42,8 +41,8 @@ describe('parseMachine', () => {
   })
 
   it('takes the ids of several ranges together', () => {
-    expect(parseMachine('ids=1\nids=65535', 'root').mapsAllIds).toBe(true)
-    expect(parseMachine('', 'root')).toMatchObject({ uid: 0, mapsAllIds: true, libc: 'gnu' })
+    expect(parseMachine('ids=1\nids=65535').mapsAllIds).toBe(true)
+    expect(parseMachine('')).toMatchObject({ uid: 0, mapsAllIds: true, libc: 'gnu' })
   })
 })
 

@@ -14,6 +14,8 @@ export interface PackageContext {
   /** Milliseconds before the one retry after a lock or a transient failure. */
   readonly retryDelayMs: number
   readonly signal: AbortSignal | undefined
+  /** The base is this machine itself: what is missing cannot be installed from inside. */
+  readonly shared: boolean
 }
 
 // A leading dash would be an option, a trailing one tells apt to remove; the rest is what a shell would touch.
@@ -43,6 +45,18 @@ export function requireManager(manager: PackageManager | undefined, what: string
     `${what} cannot be installed: no apt-get, apk, dnf, zypper or pacman inside`,
     {
       hint: 'Use a base with a package manager, or one that already has what the blueprint installs.',
+    },
+  )
+}
+
+/** The error for what a base that is this machine itself does not have. */
+export function notOnThisMachine(what: string): HolmError {
+  return new HolmError(
+    'HOLM_COMMAND_FAILED',
+    `${what}: not installed on this machine, whose files the environment only reads`,
+    {
+      hint: 'Install it on this machine, or use another base (--base debian-12) or provider.',
+      details: { missing: what },
     },
   )
 }

@@ -10,12 +10,11 @@ export type RunAsRoot = (
 
 /** Chooses how to be root: as it is, or through sudo without a password. HOLM_COMMAND_FAILED when neither goes. */
 export function createRunAsRoot(inside: Inside, machine: Machine): RunAsRoot {
-  const user = machine.user === undefined ? {} : { user: machine.user }
-  if (machine.uid === 0) return (request, onOutput) => inside.run({ ...request, ...user }, onOutput)
+  if (machine.uid === 0) return (request, onOutput) => inside.run(request, onOutput)
   if (!machine.programs.has('sudo')) throw notRoot(machine)
   return ({ argv, env = {}, ...rest }, onOutput) => {
     const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
-    return inside.run({ ...rest, ...user, argv: ['sudo', '-n', 'env', ...variables, ...argv] }, onOutput)
+    return inside.run({ ...rest, argv: ['sudo', '-n', 'env', ...variables, ...argv] }, onOutput)
   }
 }
 

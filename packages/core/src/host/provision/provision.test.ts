@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { createLocalInside, createRecorder, createScriptedInside } from '../../../test/support/inside.ts'
-import { HolmError } from '../../errors.ts'
 import { assertPackageNames } from './packages.ts'
 import { provision, provisionWith } from './provision.ts'
 import { scriptArgv } from './scripts.ts'
@@ -46,7 +45,7 @@ describe('provision', () => {
     expect(reporter.steps).toEqual([])
   })
 
-  it('keeps the order packages, setup, environment, postInstall, all as root', async () => {
+  it('keeps the order packages, setup, environment, postInstall', async () => {
     const inside = createDebian([])
     const reporter = createRecorder()
     await run(
@@ -62,7 +61,6 @@ describe('provision', () => {
       'environment',
       'postInstall',
     ])
-    expect(new Set(inside.requests.map(({ user }) => user))).toEqual(new Set(['root']))
   })
 
   it('exports variables alone with one exec', async () => {
@@ -196,6 +194,17 @@ describe('packages', () => {
     })
   })
 
+  it('are not installed into this machine when it is the base', async () => {
+    const spec = { ...specWith({ packages: ['git', 'curl'] }), base: { kind: 'host' } as const }
+    const inside = createDebian(['git'])
+    await expect(run(spec, inside)).rejects.toMatchObject({
+      code: 'HOLM_COMMAND_FAILED',
+      message: 'curl: not installed on this machine, whose files the environment only reads',
+    })
+    expect(inside.commands().some((command) => command.startsWith('apt-get'))).toBe(false)
+    await expect(run(spec, createDebian(['git', 'curl']))).resolves.toBeUndefined()
+  })
+
   it.each(['-o', 'git-', 'a b', 'a;b', '$(x)', 'a`b', '', '../x', 'a&b', 'a>1'])(
     'refuses the name %j before anything runs',
     async (name) => {
@@ -241,19 +250,6 @@ describe('being root', () => {
       code: 'HOLM_COMMAND_FAILED',
       message: expect.stringContaining('user id 1000 and sudo is missing'),
     })
-  })
-
-  it('takes the own user where the runtime cannot change it', async () => {
-    const inside = createDebian(['git'])
-    const refusing = {
-      ...inside,
-      run: (request: Parameters<typeof inside.run>[0]) => {
-        if (request.user !== undefined) throw new HolmError('HOLM_ENVIRONMENT_FAILED', 'no other user here')
-        return inside.run(request)
-      },
-    }
-    await provisionWith(specWith({ packages: ['git'] }), { inside: refusing, reporter: createRecorder() })
-    expect(inside.requests.map(({ user }) => user)).toEqual([undefined, undefined])
   })
 })
 

@@ -1,4 +1,10 @@
-import { assertPackageNames, installPackages, requireManager, resolveMissing } from './packages.ts'
+import {
+  assertPackageNames,
+  installPackages,
+  notOnThisMachine,
+  requireManager,
+  resolveMissing,
+} from './packages.ts'
 import { createRunAsRoot } from './privilege.ts'
 import { probeMachine } from './machine.ts'
 import { runScripts } from './scripts.ts'
@@ -11,6 +17,7 @@ import type { PackageContext } from './packages.ts'
 import type { ToolContext } from './tools/install.ts'
 
 export interface ProvisionOptions {
+  /** Runs as the environment's administrator unless a request names a user: root wherever the runtime has one. */
   readonly inside: Inside
   readonly reporter: Reporter
   readonly signal?: AbortSignal
@@ -23,7 +30,10 @@ export interface ProvisionOptions {
 
 type ProvisionSpec = Pick<EnvironmentSpec, 'provision' | 'env' | 'base'>
 
-/** Installs what a spec asks for: packages, tools, setup, environment, postInstall. Nothing asked, nothing run. */
+/**
+ * Installs what a spec asks for: packages, tools, setup, environment, postInstall. Nothing asked, nothing run.
+ * `inside` runs as the environment's administrator: root wherever the runtime has one.
+ */
 export function provision(spec: ProvisionSpec, inside: Inside, reporter: Reporter): Promise<void> {
   return provisionWith(spec, { inside, reporter })
 }
@@ -35,7 +45,7 @@ export async function provisionWith(spec: ProvisionSpec, options: ProvisionOptio
   for (const [name, version] of Object.entries(tools)) assertTool(name, version)
   const installs = packages.length + Object.keys(tools).length + setup.length + postInstall.length > 0
   if (!installs) return exportEnvironment(spec, options)
-  const context = await options.reporter.step('inspect', () => openContext(options))
+  const context = await options.reporter.step('inspect', () => openContext(spec, options))
   await provisionPackages(packages, context)
   await provisionTools(tools, context, options)
   await runScripts('setup', setup, context)
@@ -43,15 +53,11 @@ export async function provisionWith(spec: ProvisionSpec, options: ProvisionOptio
   await runScripts('postInstall', postInstall, context)
 }
 
-async function openContext({
-  inside,
-  reporter,
-  signal,
-  retryDelayMs,
-}: ProvisionOptions): Promise<PackageContext> {
+async function openContext({ base }: ProvisionSpec, options: ProvisionOptions): Promise<PackageContext> {
+  const { inside, reporter, signal, retryDelayMs = 2000 } = options
   const machine = await probeMachine(inside)
   const asRoot = createRunAsRoot(inside, machine)
-  return { asRoot, machine, reporter, signal, retryDelayMs: retryDelayMs ?? 2000 }
+  return { asRoot, machine, reporter, signal, retryDelayMs, shared: base.kind === 'host' }
 }
 
 async function provisionPackages(packages: readonly string[], context: PackageContext): Promise<void> {
@@ -59,6 +65,7 @@ async function provisionPackages(packages: readonly string[], context: PackageCo
   const manager = requireManager(selectManager(context.machine), packages.join(', '))
   const missing = await resolveMissing(packages, manager, context.asRoot)
   if (missing.length === 0) return context.reporter.skip('packages', `all ${packages.length} are installed`)
+  if (context.shared) throw notOnThisMachine(missing.join(', '))
   await context.reporter.step('packages', () => installPackages(missing, manager, context))
 }
 
@@ -81,6 +88,6 @@ async function exportEnvironment(
   if (Object.keys(env).length === 0) return
   if (base.kind === 'host')
     return reporter.skip('environment', 'the base is this machine, whose /etc is read-only inside')
-  const asRoot = context?.asRoot ?? ((request) => inside.run({ ...request, user: 'root' }))
+  const asRoot = context?.asRoot ?? inside.run
   await writeEnvironment(env, asRoot, reporter)
 }

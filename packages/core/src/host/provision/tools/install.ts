@@ -1,6 +1,6 @@
 import { HolmError } from '../../../errors.ts'
 import { commandFailed, createLineStream } from '../output.ts'
-import { installPackages, resolveMissing } from '../packages.ts'
+import { installPackages, notOnThisMachine, resolveMissing } from '../packages.ts'
 import { resolveToolPackages } from './distribution.ts'
 import { createReadText, downloadArchive } from './download.ts'
 import { findToolArchive, upstreamSources } from './upstream.ts'
@@ -57,6 +57,8 @@ export async function installTools(
     const step = `tool ${request.tool} ${request.version}`
     if (found !== undefined && satisfies(request.tool, found, request.version)) {
       context.reporter.skip(step, `${found} is there`)
+    } else if (context.shared) {
+      throw notOnThisMachine(`${request.tool} ${request.version}`)
     } else {
       await context.reporter.step(step, () => installTool(request, context))
     }
