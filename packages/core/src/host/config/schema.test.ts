@@ -6,7 +6,7 @@ test.each(configKeys)('%s: the variable follows from the key and the default is 
   const entry = findEntry(key)!
   const words = key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
   expect(entry.env).toBe(`HOLM_${words.replaceAll('.', '__')}`)
-  const { default: value = undefined } = entry
+  const value = entry.default
   expect(value === undefined ? { value } : checkValue(value, entry)).toEqual({ value })
   expect(entry.meaning).toMatch(/\.$/)
 })

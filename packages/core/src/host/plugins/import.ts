@@ -40,7 +40,7 @@ function isDefinition(value: unknown): value is PluginDefinition {
 }
 
 /** The real path of the entry; one that is missing or outside the package (`..`, a symbolic link) is HOLM_PLUGIN_INVALID. */
-function resolveEntry({ name, path, manifest, unlisted }: PluginDescriptor): string {
+export function resolveEntry({ name, path, manifest, unlisted }: PluginDescriptor): string {
   if (unlisted) return path
   const entry = join(path, manifest.entry)
   try {
@@ -78,7 +78,7 @@ const served = new Set<string>()
 
 /**
  * From now on modules in these folders that import `@holm/core` get this host's own copy, whatever is installed beside them:
- * contract versions were compared before, and one copy means that nothing has to be installed (docs/adr/0010).
+ * contract versions were compared before, and one copy means that nothing has to be installed (docs/adr/0011).
  */
 export function serveContract(...folders: readonly string[]): void {
   for (const folder of folders) served.add(folder)

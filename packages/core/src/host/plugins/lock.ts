@@ -1,0 +1,64 @@
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { HolmError, assertNotAborted } from '../../errors.ts'
+import { createFolder } from '../config/paths.ts'
+
+const patienceMs = 120_000
+
+export interface LockOptions {
+  readonly dataFolder: string
+  readonly signal?: AbortSignal | undefined
+  readonly patienceMs?: number
+}
+
+/**
+ * Runs `work` while no other holm changes the plugins. The lock is a transaction on an empty SQLite file: the system drops it with
+ * the process that holds it, however that ends.
+ */
+export async function withPluginsLock<Result>(
+  options: LockOptions,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const { DatabaseSync } = createRequire(import.meta.url)('node:sqlite') as typeof import('node:sqlite')
+  const path = join(createFolder(options.dataFolder), 'plugins.lock')
+  const database = new DatabaseSync(path, { timeout: 0 })
+  try {
+    await acquire(database, options)
+    return await work()
+  } finally {
+    database.close()
+  }
+}
+
+async function acquire(
+  database: { exec(sql: string): void },
+  { signal, patienceMs: patience = patienceMs }: LockOptions,
+): Promise<void> {
+  const deadline = performance.now() + patience
+  while (!tryLock(database)) {
+    if (signal) assertNotAborted(signal)
+    if (performance.now() > deadline) {
+      throw new HolmError(
+        'HOLM_TIMEOUT',
+        `waited ${patience / 1000} s for another holm that changes plugins`,
+        {
+          hint: 'Try again when the other one has ended.',
+        },
+      )
+    }
+    await delay(50)
+  }
+}
+
+const sqliteBusy = 5
+
+function tryLock(database: { exec(sql: string): void }): boolean {
+  try {
+    database.exec('BEGIN EXCLUSIVE')
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy) return false
+    throw error
+  }
+}
