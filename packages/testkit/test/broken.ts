@@ -92,6 +92,7 @@ const executing: readonly Broken[] = [
   {
     what: 'exec merges stderr into stdout',
     breakIt: changeExec((process) => ({ ...process, stdout: merge(process), stderr: Readable.from([]) })),
+    suites: ['exec', 'streams'],
     fails: [],
   },
   {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { requireFacet } from '@holm/core'
 import { readAll } from '../collect.ts'
-import { assertRejects } from '../kit/expect.ts'
+import { assertBytes, assertRejects } from '../kit/expect.ts'
 import type { Kit, Suite } from '../kit/kit.ts'
 import { createTar, parseTar, type TarEntry } from '../tar.ts'
 
@@ -20,7 +20,7 @@ export const filesSuite: Suite = {
         { path: `folder/it's "ünï" name`, mode: 0o600, data: Buffer.from('awkward') },
         { path: 'run.sh', mode: 0o755, data: Buffer.from('#!/bin/sh\necho ran\n') },
       ])
-      assert.deepEqual((await kit.run(name, ['cat', 'folder/blob'])).stdout, blob)
+      assertBytes((await kit.run(name, ['cat', 'folder/blob'])).stdout, blob, 'folder/blob')
       assert.equal(await kit.output(name, ['cat', `folder/it's "ünï" name`]), 'awkward')
       assert.equal(await kit.output(name, ['./run.sh']), 'ran\n')
       assert.match(await kit.output(name, ['ls', '-l', 'folder/blob']), /^-rw-r-----/)
@@ -53,7 +53,7 @@ export const filesSuite: Suite = {
       const data = randomBytes(4 * 1024 * 1024)
       await put(kit, name, [{ path: 'big', mode: 0o644, data }])
       const [entry] = await get(kit, name, `${kit.folder}/big`)
-      assert.ok(entry && Buffer.compare(entry.data, data) === 0, 'the file is unchanged')
+      assertBytes(entry?.data ?? Buffer.alloc(0), data, 'the file')
     },
     'it works while the environment is stopped': async (kit) => {
       const name = await kit.start()

@@ -23,3 +23,11 @@ export function assertCode(error: unknown, codes: readonly ErrorCode[], what: st
     `${what}: expected ${codes.join(' or ')}, got ${found}`,
   )
 }
+
+/** Same bytes. Says where they part: a textual diff of large buffers would take minutes. */
+export function assertBytes(found: Uint8Array, expected: Uint8Array, what: string): void {
+  if (Buffer.compare(found, expected) === 0) return
+  const at = expected.findIndex((byte, index) => found[index] !== byte)
+  const place = at === -1 ? 'after its end' : `at byte ${at}`
+  assert.fail(`${what}: ${found.length} bytes instead of ${expected.length}, and they differ ${place}`)
+}

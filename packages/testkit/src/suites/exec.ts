@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { assertRejects } from '../kit/expect.ts'
+import { assertBytes, assertRejects } from '../kit/expect.ts'
 import type { Suite } from '../kit/kit.ts'
 import { startBackground } from './lifecycle.ts'
 
@@ -53,7 +53,7 @@ export const execSuite: Suite = {
     'many words arrive': async (kit) => {
       const words = Array.from({ length: 500 }, (_, index) => `w ${index}`)
       const { text } = await kit.run(await kit.shared(), ['printf', '%s\n', ...words])
-      assert.equal(text, words.map((word) => `${word}\n`).join(''))
+      assertBytes(Buffer.from(text), Buffer.from(words.map((word) => `${word}\n`).join('')), 'words')
     },
     'exit codes arrive unchanged': async (kit) => {
       const name = await kit.shared()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { collect, tap } from '../collect.ts'
+import { assertBytes } from '../kit/expect.ts'
 import type { Suite } from '../kit/kit.ts'
 import { waitFor, within } from '../kit/wait-for.ts'
 
@@ -12,7 +13,7 @@ export const streamsSuite: Suite = {
   checks: {
     'stdin and stdout carry every byte value': async (kit) => {
       const { stdout, stderr, code } = await kit.run(await kit.shared(), ['cat'], everyByte)
-      assert.deepEqual(stdout, everyByte)
+      assertBytes(stdout, everyByte, 'stdout')
       assert.equal(stderr.length, 0)
       assert.equal(code, 0)
     },
@@ -51,13 +52,13 @@ export const streamsSuite: Suite = {
       assert.equal(stored.text.trim(), String(sent.length), 'bytes that arrived inside')
       const { stdout, code } = await kit.run(name, ['cat', 'blob'])
       assert.equal(code, 0)
-      assert.equal(digest(stdout), digest(sent))
+      assert.equal(digest(stdout), digest(sent), 'SHA-256')
     },
     '8 MiB flow both ways at once': async (kit) => {
       const sent = randomBytes(8 * mebibyte)
       const { stdout, code } = await kit.run(await kit.shared(), ['cat'], sent)
       assert.equal(code, 0)
-      assert.equal(digest(stdout), digest(sent))
+      assert.equal(digest(stdout), digest(sent), 'SHA-256')
     },
     'the last bytes before an exit are not lost': async (kit) => {
       const name = await kit.shared()
@@ -83,7 +84,7 @@ export const streamsSuite: Suite = {
     'stderr carries every byte value': async (kit) => {
       const { stdout, stderr } = await kit.run(await kit.shared(), ['sh', '-c', 'cat >&2'], everyByte)
       assert.equal(stdout.length, 0)
-      assert.deepEqual(stderr, everyByte)
+      assertBytes(stderr, everyByte, 'stderr')
     },
     'a reader that comes late gets everything': async (kit) => {
       const process = await kit.exec(await kit.shared(), [
