@@ -1,6 +1,20 @@
 import { runCli } from './cli.ts'
 import { openHost } from './host.ts'
 import { sanitize } from './sanitize.ts'
+import type { Streams } from './streams.ts'
+
+/** Node makes a stream, and loads what it needs for that, when it is first asked for it. */
+const streams: Streams = {
+  get stdin() {
+    return process.stdin
+  },
+  get stdout() {
+    return process.stdout
+  },
+  get stderr() {
+    return process.stderr
+  },
+}
 
 /** Runs holm as this process: its arguments, streams, signals and exit code. */
 export async function main(): Promise<void> {
@@ -9,7 +23,7 @@ export async function main(): Promise<void> {
     argv: process.argv.slice(2),
     cwd: process.cwd(),
     env: process.env,
-    streams: { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr },
+    streams,
     openHost,
     sanitize,
     signals: process,

@@ -13,17 +13,19 @@ export interface TerminalOptions {
 
 /** Questions go to stderr: stdout is for the result. */
 export function createTerminal({ streams, json, verbose, signal, pause }: TerminalOptions): Terminal {
-  const interactive = !json && streams.stdin.isTTY === true && streams.stdout.isTTY === true
+  const isInteractive = (): boolean => !json && streams.stdout.isTTY === true && streams.stdin.isTTY === true
   const ask = (question: string): Promise<string> => {
     pause()
     return askLine(streams, question, signal)
   }
   return {
-    interactive,
+    get interactive() {
+      return isInteractive()
+    },
     json,
     verbose,
     async confirm(question) {
-      if (!interactive) {
+      if (!isInteractive()) {
         throw new HolmError('HOLM_CONFIRMATION_REQUIRED', `${question} nobody can be asked here`, {
           hint: 'Pass --yes to go ahead without a question.',
         })
@@ -32,7 +34,7 @@ export function createTerminal({ streams, json, verbose, signal, pause }: Termin
       return /^y(es)?$/i.test(answer.trim())
     },
     async choose(question, choices, otherwise) {
-      if (!interactive) throw otherwise
+      if (!isInteractive()) throw otherwise
       const list = choices.map((choice, index) => `  ${index + 1}  ${choice}`).join('\n')
       const answer = (await ask(`${question}\n${list}\nNumber: `)).trim()
       const chosen = choices[Number(answer) - 1] ?? choices.find((choice) => choice === answer)

@@ -2,6 +2,7 @@ import { commandGroups } from '../builtin.ts'
 import type { CommandTable } from '../builtin.ts'
 import { createOclifArgs, createOclifFlags } from './parse.ts'
 import { globalFlags } from './global-flags.ts'
+import { renderUsage } from '../reference/usage.ts'
 import type { Style } from '../output/style.ts'
 import { padText } from '../output/width.ts'
 
@@ -37,13 +38,6 @@ function groupFlags<T extends object>(flags: Readonly<Record<string, T>>): Recor
   return Object.fromEntries(
     Object.entries(flags).map(([name, flag]) => [name, { ...flag, helpGroup: 'GLOBAL' }]),
   )
-}
-
-function renderUsage({ id, args = [], flags = {}, rest }: CommandTable): string {
-  const names = args.map(({ name, required }) => (required ? name.toUpperCase() : `[${name.toUpperCase()}]`))
-  const words = rest === undefined ? [] : [rest.required ? `-- ${rest.name}…` : `[-- ${rest.name}…]`]
-  const hasFlags = Object.keys(flags).length > 0 ? ['[FLAGS]'] : []
-  return [id, ...names, ...hasFlags, ...words].join(' ')
 }
 
 /** `holm --help`: commands by group, those of plugins last. */

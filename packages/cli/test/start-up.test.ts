@@ -1,0 +1,89 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const packageFolder = join(import.meta.dirname, '..')
+const modules = join(packageFolder, 'node_modules')
+let folder = ''
+
+// Tells what a run loads: files through the module loader, and Node's own modules.
+const probe = `
+import { registerHooks } from 'node:module'
+import { writeSync } from 'node:fs'
+const files = []
+registerHooks({
+  load(url, context, next) {
+    if (!url.startsWith('node:')) files.push(url.split('/').at(-1))
+    return next(url, context)
+  },
+})
+const before = new Set(process.moduleLoadList)
+process.on('exit', () => {
+  const builtins = process.moduleLoadList.filter((name) => !before.has(name) && name.startsWith('NativeModule '))
+  writeSync(2, 'LOADED ' + JSON.stringify({ files, builtins: builtins.map((name) => name.slice(13)) }))
+})
+`
+
+interface Loaded {
+  readonly files: readonly string[]
+  readonly builtins: readonly string[]
+}
+
+// A build of its own: what `dist` holds may be older than the sources. It lies inside the package, so that the bundled
+// plugins are found as in an installation.
+beforeAll(() => {
+  mkdirSync(join(packageFolder, '.cache'), { recursive: true })
+  folder = mkdtempSync(join(packageFolder, '.cache', 'start-up-'))
+  const tsup = join(modules, 'tsup', 'dist', 'cli-default.js')
+  const built = spawnSync(process.execPath, [tsup, '--out-dir', join(folder, 'dist'), '--no-sourcemap'], {
+    cwd: packageFolder,
+  })
+  if (built.status !== 0) throw new Error(`the build failed: ${built.stderr.toString()}`)
+  for (const name of ['bin', 'package.json'])
+    cpSync(join(packageFolder, name), join(folder, name), { recursive: true })
+  writeFileSync(join(folder, 'probe.mjs'), probe)
+}, 60_000)
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function load(...argv: string[]): Loaded {
+  const home = join(folder, 'home')
+  const env = {
+    PATH: process.env['PATH'],
+    HOME: home,
+    XDG_CONFIG_HOME: home,
+    XDG_DATA_HOME: home,
+    XDG_CACHE_HOME: home,
+  }
+  const args = ['--import', join(folder, 'probe.mjs'), join(folder, 'bin', 'holm.js'), ...argv]
+  const { status, stderr } = spawnSync(process.execPath, args, {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  expect(status, stderr.toString()).toBe(0)
+  return JSON.parse(stderr.toString().split('LOADED ')[1] ?? '') as Loaded
+}
+
+/** What opens sockets, databases or threads, and is slow to load; no listing of manifests needs it. */
+const costly = ['http', 'https', 'tls', 'dns', 'sqlite', 'readline/promises']
+
+describe('start-up', () => {
+  it('answers --version from package.json alone', () => {
+    const { files, builtins } = load('--version')
+    expect(files).toEqual(['holm.js'])
+    expect(builtins.filter((name) => costly.includes(name))).toEqual([])
+  })
+
+  it.each([[['--help']], [['up', '--help']], [['provider', 'list']], [['plugins', 'list', '--json']]])(
+    'loads one bundle and no plugin for %j',
+    (argv) => {
+      const { files, builtins } = load(...argv)
+      expect(files).toEqual(['holm.js', 'index.js'])
+      expect(builtins.filter((name) => costly.includes(name))).toEqual([])
+      // Grown on purpose? Then say in the commit what for.
+      expect(builtins.length).toBeLessThanOrEqual(70)
+    },
+  )
+})
