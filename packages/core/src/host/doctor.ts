@@ -115,6 +115,10 @@ export function judgeNode(version: string): Finding {
 
 async function checkFolder(path: string): Promise<Finding> {
   const existing = await nearestExisting(path)
+  if (!(await stat(existing)).isDirectory()) {
+    const fix = 'Move the file away, or set HOLM_HOME to a folder of yours.'
+    return { status: 'failed', detail: `${existing} is no folder`, fix }
+  }
   if (await isAccessible(existing))
     return ok(existing === path ? `${path} is writable` : `${path} can be created`)
   return {
