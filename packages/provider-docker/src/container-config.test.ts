@@ -81,6 +81,15 @@ describe('containerConfig', () => {
     expect(config.HostConfig?.NetworkMode).toBe('host')
   })
 
+  it('runs its own main process as root, and keeps who programs run as', () => {
+    expect(configOf({ user: 'dev' })).toMatchObject({ User: '0', Labels: { [label.user]: 'dev' } })
+    expect(configOf({}, { imageUser: 'node' })).toMatchObject({ User: '0', Labels: { [label.user]: 'node' } })
+    expect(configOf({ user: 'dev', main: 'base' })).toMatchObject({
+      User: 'dev',
+      Labels: { [label.user]: '' },
+    })
+  })
+
   it('keeps the spec’s labels apart from its own', () => {
     const labels = configOf({ labels: { 'dev.holm.hash': 'x', team: 'a' } }).Labels ?? {}
     expect(labels).toMatchObject({

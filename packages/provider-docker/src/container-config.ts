@@ -28,6 +28,8 @@ export interface ConfigInput {
   readonly attempt: string
   /** The caller's ids when the environment's user shall get them. */
   readonly callerIds?: { readonly uid: number; readonly gid: number } | undefined
+  /** User that the image declares; matters only when the spec names none. */
+  readonly imageUser?: string | undefined
   /** Name of the network in the engine, for a named one. */
   readonly network?: string | undefined
 }
@@ -40,7 +42,7 @@ export function containerConfig(input: ConfigInput): ContainerCreateOptions & { 
     name: containerName(input.namespace, spec.name),
     Image: input.image,
     ...(networkIsOwn(spec.network, options) && { Hostname: spec.hostname }),
-    ...(spec.user !== undefined && { User: spec.user }),
+    ...mainUser(spec),
     ...(spec.exec.workdir !== undefined && spec.main === 'base' && { WorkingDir: spec.exec.workdir }),
     Env: Object.entries(spec.env).map(([key, value]) => `${key}=${value}`),
     Labels: containerLabels(input),
@@ -59,6 +61,15 @@ export function containerConfig(input: ConfigInput): ContainerCreateOptions & { 
     ...(options.macAddress && { MacAddress: options.macAddress }),
     ...(options.platform && { platform: options.platform }),
   }
+}
+
+/**
+ * Our own main process is root's: where it is another user's, no-new-privileges leaves root no capability at all in later
+ * execs, and nothing could be installed. Programs run as the wanted user all the same, which a label keeps.
+ */
+function mainUser(spec: EnvironmentSpec): { readonly User?: string } {
+  if (spec.main === 'hold') return { User: '0' }
+  return spec.user === undefined ? {} : { User: spec.user }
 }
 
 function hostConfig(input: ConfigInput, options: DockerOptions): HostConfig {
@@ -211,7 +222,8 @@ function tmpfsOptions(sizeBytes: number | undefined): string {
 
 function containerLabels(input: ConfigInput): Record<string, string> {
   const { spec, callerIds } = input
-  const user = spec.exec.user ?? spec.user
+  const defaultUser = spec.main === 'hold' ? (spec.user ?? input.imageUser ?? '') : ''
+  const user = spec.exec.user ?? spec.user ?? defaultUser
   return {
     ...spec.labels,
     [label.namespace]: input.namespace,
@@ -222,7 +234,8 @@ function containerLabels(input: ConfigInput): Record<string, string> {
     ...(input.network !== undefined && { [label.network]: input.network }),
     // Empty values hide what an image made from another environment would hand down.
     [label.matchIds]: callerIds ? `${callerIds.uid}:${callerIds.gid}` : '',
-    [label.matchUser]: callerIds && user !== undefined ? user : '',
+    [label.matchUser]: callerIds ? user : '',
+    [label.user]: defaultUser,
   }
 }
 

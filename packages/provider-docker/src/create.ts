@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { HolmError, assertNotAborted, isHolmError } from '@holm/core'
-import type { EnvironmentSpec, EnvironmentState, ProviderContext } from '@holm/core'
+import type { Base, EnvironmentSpec, EnvironmentState, ProviderContext } from '@holm/core'
 import type Docker from 'dockerode'
 import type { ContainerCreateOptions } from 'dockerode'
 import { containerConfig } from './container-config.ts'
@@ -32,7 +32,16 @@ export async function createEnvironment(
   const image = request.image ?? (await baseReference(spec.base))
   const network = await resolveNetwork(engine, spec, ctx)
   const callerIds = spec.matchUserId ? engine.callerIds : undefined
-  const config = containerConfig({ spec, namespace: engine.namespace, image, attempt, callerIds, network })
+  const imageUser = await resolveImageUser(engine, { ...request, reference: image }, ctx)
+  const config = containerConfig({
+    spec,
+    namespace: engine.namespace,
+    image,
+    attempt,
+    callerIds,
+    network,
+    imageUser,
+  })
   const options = { ...config, Labels: { ...config.Labels, ...request.labels } }
   try {
     return await engine.use({ ctx, action: `create ${spec.name}` }, (docker, abortSignal) =>
@@ -51,6 +60,19 @@ export async function createEnvironment(
       await cleanUp(engine, { attempt, name: spec.name, network })
     throw error
   }
+}
+
+/** The image's own user, asked for only when nobody named one. Fetches the base when it is missing. */
+async function resolveImageUser(
+  engine: Engine,
+  { spec, image, reference }: CreateRequest & { readonly reference: string },
+  ctx: ProviderContext,
+): Promise<string | undefined> {
+  if (spec.user !== undefined || spec.main === 'base') return undefined
+  const base: Base = image === undefined ? spec.base : { kind: 'image', reference }
+  const info = await prepareBase(engine, base, ctx)
+  // An image made from an environment has root as its user, and the wanted one in a label.
+  return info.labels[label.user] || info.user
 }
 
 interface Attempt {

@@ -13,6 +13,8 @@ export interface ExecStreams {
   held(): string | undefined
   /** Ends the streams; `replacement` goes to stderr instead of what was held. */
   finish(replacement?: string): Promise<void>
+  /** Closes the streams without an end: the connection is lost. */
+  cut(): void
 }
 
 /** Splits the engine's connection. Nothing is read faster than both outputs are consumed. */
@@ -27,19 +29,17 @@ export function execStreams(
   // Reported through `exited`; nobody need listen here.
   ended.catch(() => {})
   if (options.raw) stderr.end()
-  return { stdin: options.stdin ? input(socket) : null, stdout, stderr, ended, held: hold.text, finish }
+  return { stdin: options.stdin ? input(socket) : null, stdout, stderr, ended, held: hold.text, finish, cut }
 
   async function pump(): Promise<void> {
-    try {
-      for await (const piece of demuxed(socket, options.raw)) {
-        if (piece.stream === 'stderr') await write(stderr, piece.data)
-        else for (const data of hold.pass(piece.data)) await write(stdout, data)
-      }
-    } catch (error) {
-      stdout.destroy()
-      stderr.destroy()
-      throw error
+    for await (const piece of demuxed(socket, options.raw)) {
+      if (piece.stream === 'stderr') await write(stderr, piece.data)
+      else for (const data of hold.pass(piece.data)) await write(stdout, data)
     }
+  }
+
+  function cut(): void {
+    for (const stream of [stdout, stderr, socket]) stream.destroy()
   }
 
   async function finish(replacement?: string): Promise<void> {

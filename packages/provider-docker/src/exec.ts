@@ -8,7 +8,7 @@ import { missingProgram } from './exec-missing.ts'
 import { signalNumber } from './signals.ts'
 import { execStreams } from './exec-streams.ts'
 import type { ExecStreams } from './exec-streams.ts'
-import { containerName } from './names.ts'
+import { containerName, label } from './names.ts'
 import { sizedArgv } from './pty-size.ts'
 
 /** What one running exec is made of. */
@@ -34,9 +34,12 @@ export async function startExec(
   return engine.use(
     { ctx, action: `run ${request.argv[0] ?? ''} in ${name}`, environment: name },
     async (docker, abortSignal) => {
-      const argv = await sizedArgv(docker, request)
       const container = docker.getContainer(containerName(engine.namespace, name))
-      const exec = await container.exec({ ...execOptions({ ...request, argv }, marker), abortSignal })
+      const [argv, user] = await Promise.all([sizedArgv(docker, request), execUser(container, request)])
+      const exec = await container.exec({
+        ...execOptions({ ...request, argv, ...(user !== undefined && { user }) }, marker),
+        abortSignal,
+      })
       // Not abortable from here on: an aborted start leaves a program that nobody can name.
       const socket = await exec.start({
         hijack: true,
@@ -45,7 +48,15 @@ export async function startExec(
         ...consoleSize(request.pty),
       })
       const streams = execStreams(socket, { raw: request.pty !== undefined, stdin: request.stdin === 'pipe' })
-      const session: Session = { engine, name, exec, streams, marker, request, sent: new Set() }
+      const session: Session = {
+        engine,
+        name,
+        exec,
+        streams,
+        marker,
+        request: { ...request, ...(user !== undefined && { user }) },
+        sent: new Set(),
+      }
       if (request.pty) await resizeExec(exec, request.pty)
       const process = processOf(session)
       if (!ctx.signal.aborted) return abortable(process, ctx.signal)
@@ -53,6 +64,13 @@ export async function startExec(
       throw abortError(ctx.signal)
     },
   )
+}
+
+/** A call more only when nobody said who: the main process is root's, and the environment's user is in a label. */
+async function execUser(container: Docker.Container, { user }: ExecRequest): Promise<string | undefined> {
+  if (user !== undefined) return user
+  const info = await container.inspect()
+  return info.Config.Labels?.[label.user] || undefined
 }
 
 function execOptions(request: ExecRequest, marker: string): Docker.ExecCreateOptions {
@@ -122,8 +140,18 @@ async function resizeExec(exec: Docker.Exec, size: TerminalSize): Promise<void> 
 }
 
 async function waitForExit(session: Session): Promise<Exit> {
+  try {
+    return await readExit(session)
+  } catch (error) {
+    session.streams.cut()
+    throw error
+  }
+}
+
+async function readExit(session: Session): Promise<Exit> {
   const { streams } = session
-  await streams.ended
+  // However the connection ended: whether the engine is still there shows in the next call.
+  await streams.ended.catch(() => {})
   const info = await finishedInfo(session)
   const held = streams.held()
   const missing =

@@ -13,6 +13,8 @@ export const label = {
   /** "uid:gid" that the environment's user shall have, see match-user.ts. */
   matchIds: `${ownPrefix}match-ids`,
   matchUser: `${ownPrefix}match-user`,
+  /** Who programs run as by default, when the main process is ours and runs as root; see `containerConfig`. */
+  user: `${ownPrefix}user`,
   /** One random value per `create`: what a failed one made is told from what was there before. */
   attempt: `${ownPrefix}attempt`,
   network: `${ownPrefix}network`,
