@@ -39,8 +39,6 @@ export interface LimitPlan {
   readonly limits: readonly AppliedLimit[]
   readonly folders: readonly string[]
   readonly writes: readonly CgroupWrite[]
-  /** Words before the command where resource limits of the process stand in. */
-  readonly prefix: readonly string[]
 }
 
 export interface LimitFacts {
@@ -70,15 +68,14 @@ const periodUs = 100_000
 export function planLimits(resources: Resources, facts: LimitFacts): LimitPlan {
   const limits: AppliedLimit[] = []
   const writes: CgroupWrite[] = []
-  const prefix: string[] = []
   for (const name of Object.keys(keys) as LimitKey[]) {
     const value = keys[name].of(resources)
     if (value === undefined) continue
     const found = writesOf(name, value, facts)
-    const instead = found === undefined ? processLimit(name, value, facts) : undefined
+    const instead =
+      processLimit(name, value) !== undefined && (name !== 'pids' || facts.rootless) ? 'prlimit' : null
     writes.push(...(found?.writes ?? []))
-    prefix.push(...(instead === undefined ? [] : [instead]))
-    limits.push({ name, value, enforcedBy: found?.by ?? (instead === undefined ? null : 'prlimit') })
+    limits.push({ name, value, enforcedBy: found?.by ?? instead })
   }
   if (resources.diskBytes !== undefined)
     limits.push({ name: 'disk', value: resources.diskBytes, enforcedBy: null })
@@ -86,7 +83,6 @@ export function planLimits(resources: Resources, facts: LimitFacts): LimitPlan {
     limits,
     writes,
     folders: [...new Set(writes.map(({ folder }) => folder))],
-    prefix: prefix.length === 0 ? [] : ['prlimit', ...prefix],
   }
 }
 
@@ -137,10 +133,18 @@ function versionTwo(name: LimitKey, value: number): { file: string; value: strin
   }
 }
 
-/** Per process, not per environment, for memory. The count of processes is per user and user namespace. */
-function processLimit(name: LimitKey, value: number, facts: LimitFacts): string | undefined {
+/** Memory is counted per process; the processes of the one user inside are counted together. */
+function processLimit(name: AppliedLimit['name'], value: number): string | undefined {
   if (name === 'memory') return `--as=${value}`
-  return name === 'pids' && facts.rootless ? `--nproc=${value}` : undefined
+  return name === 'pids' ? `--nproc=${value}` : undefined
+}
+
+/** Words that give a program the limits that no control group enforces. */
+export function prlimitArgv(limits: readonly AppliedLimit[]): string[] {
+  const words = limits
+    .filter(({ enforcedBy }) => enforcedBy === 'prlimit')
+    .flatMap(({ name, value }) => processLimit(name, value) ?? [])
+  return words.length === 0 ? [] : ['prlimit', ...words]
 }
 
 /** Makes the groups and writes the limits. */

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HolmError, assertNotAborted } from '@holm/core'
 import type { ExecRequest, Process, ProviderContext } from '@holm/core'
-import { joinArgv } from './cgroup.ts'
+import { joinArgv, prlimitArgv } from './cgroup.ts'
 import { resolveInside } from './folders.ts'
 import { resolveAccount, type Account } from './passwd.ts'
 import { listChildren, sendSignal } from './processes.ts'
@@ -14,8 +14,6 @@ export const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 export interface Entry {
   readonly account: Account
   readonly request: ExecRequest
-  /** Words that limit resources where no control group does. */
-  readonly prefix: readonly string[]
 }
 
 /**
@@ -30,7 +28,6 @@ export function entryArgv(record: SandboxRecord, holder: Holder, entry: Entry): 
   const at = (pid: number, kind: string): string => `/proc/${pid}/ns/${kind}`
   const keep = ['--preserve-credentials']
   return [
-    ...entry.prefix,
     ...joinArgv(holder.cgroups),
     'setpriv',
     '--no-new-privs',
@@ -45,6 +42,8 @@ export function entryArgv(record: SandboxRecord, holder: Holder, entry: Entry): 
     '--',
     // A terminal belongs to the session that it was opened for; without one the program gets a session of its own.
     ...(request.pty ? [] : ['setsid']),
+    // In the user namespace already: outside, all processes of this user on this machine would count.
+    ...prlimitArgv(holder.limits),
     'nsenter',
     `--mount=${at(holder.init.pid, 'mnt')}`,
     `--user=${at(holder.anchor.pid, 'user')}`,

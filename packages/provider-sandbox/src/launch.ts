@@ -44,8 +44,6 @@ export interface LaunchOptions {
   readonly paths: LaunchPaths
   readonly env: Readonly<Record<string, string>>
   readonly cgroups: readonly string[]
-  /** Command line to put before everything, for limits without control groups. */
-  readonly prefix: readonly string[]
 }
 
 export type Started = Pick<Holder, 'init' | 'monitor' | 'anchor' | 'startedAt'>
@@ -62,7 +60,7 @@ export async function launchHolder(
   await prepareFolder(record, options.paths)
   const argv = await builderArgv(record, options, ctx)
   assertNotAborted(ctx.signal)
-  const started = await ctx.runner.spawn([...options.prefix, ...joinArgv(options.cgroups), ...argv], {
+  const started = await ctx.runner.spawn([...joinArgv(options.cgroups), ...argv], {
     cwd: folder,
     env: { ...options.env, ...launchEnv(record) },
     detached: { logFile: path.join(folder, 'log') },

@@ -9,6 +9,7 @@ import { removeTree } from './folders.ts'
 import { launchHolder, layersOf } from './launch.ts'
 import { identifySelf, withLock } from './lock.ts'
 import { thaw } from './pause.ts'
+import { listPorts } from './ports.ts'
 import { isAlive, listChildren, listProcesses, sendSignal, type ProcessIdentity } from './processes.ts'
 import {
   claimFolder,
@@ -62,7 +63,7 @@ export async function createWith(
   try {
     const record: SandboxRecord = { ...(await fill(folder)), status: 'ready' }
     await saveRecord(folder, record)
-    return stateOf(record)
+    return stateOf(record, listPorts(record))
   } catch (error) {
     await discardFolder(session.layout, folder)
     throw error
@@ -132,11 +133,11 @@ export async function startEnvironment(
   ctx: ProviderContext,
 ): Promise<EnvironmentState> {
   const before = await session.require(name)
-  if (isRunning(before)) return stateOf(before)
+  if (isRunning(before)) return stateOf(before, listPorts(before))
   const folder = session.folder(name)
   return withLock(folder, name, async () => {
     const record = await session.require(name)
-    if (isRunning(record)) return stateOf(record)
+    if (isRunning(record)) return stateOf(record, listPorts(record))
     assertReady(record)
     await endHolder(record, 0)
     const plan = planLimits(record.resources, loadLimitFacts(groupName(session, name), record.caller.uid))
@@ -148,7 +149,6 @@ export async function startEnvironment(
           paths: { folder, volumes: session.layout.volumes, data: session.options.paths.data },
           env: session.toolEnv,
           cgroups: plan.folders,
-          prefix: plan.prefix,
         },
         ctx,
       )
@@ -157,7 +157,7 @@ export async function startEnvironment(
         holder: { ...started, limits: plan.limits, cgroups: plan.folders },
       }
       await saveRecord(folder, next)
-      return stateOf(next)
+      return stateOf(next, listPorts(next))
     } catch (error) {
       await removeGroupsWhenEmpty(plan.folders)
       throw error
@@ -180,13 +180,13 @@ export async function stopEnvironment(
   const folder = session.folder(name)
   const before = await loadRecord(folder)
   if (before === undefined) return absentState(name)
-  if (before.holder === undefined) return stateOf(before)
+  if (before.holder === undefined) return stateOf(before, listPorts(before))
   return withLock(folder, name, async () => {
     const record = await session.require(name)
     await endHolder(record, options.graceMs)
     const next = stoppedRecord(record)
     await saveRecord(folder, next)
-    return stateOf(next)
+    return stateOf(next, listPorts(next))
   })
 }
 

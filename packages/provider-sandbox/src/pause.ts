@@ -5,6 +5,7 @@ import { HolmError } from '@holm/core'
 import type { PauseFacet } from '@holm/core'
 import { parseCgroupMounts } from './cgroup.ts'
 import { withLock } from './lock.ts'
+import { listPorts } from './ports.ts'
 import { listProcesses, loadStat, sendSignal } from './processes.ts'
 import { saveRecord, type Holder, type SandboxRecord } from './record.ts'
 import { groupName, type Session } from './session.ts'
@@ -21,7 +22,7 @@ export function createPause(session: Session): PauseFacet {
       if (!isRunning(record)) throw notRunning(name)
       const next = await action(record)
       if (next !== record) await saveRecord(session.folder(name), next)
-      return stateOf(next)
+      return stateOf(next, listPorts(next))
     })
   return {
     pause: (name) =>

@@ -73,7 +73,7 @@ export function createSession(options: SandboxOptions): Session {
     },
     exec: async (record, request, ctx) => {
       const layers = record.base.kind === 'host' ? ['/'] : layersOf(record, folder(record.name))
-      const entry = { request, account: resolveUser(record, layers, request.user), prefix: [] }
+      const entry = { request, account: resolveUser(record, layers, request.user) }
       if (request.cwd !== undefined) assertFolder(record, record.holder, request.cwd)
       return spawnInside(entryArgv(record, record.holder, entry), entryEnvironment(record, entry, toolPath), {
         request,
