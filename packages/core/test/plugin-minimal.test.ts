@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { discoverPlugins } from '../src/host/plugins/discover.ts'
 import { installPlugin, removePlugin } from '../src/host/plugins/manage.ts'
@@ -73,7 +74,7 @@ describe('the minimal plugin as a packed tarball', () => {
 })
 
 async function usePlugin(dataFolder: string): Promise<unknown> {
-  const script = join(import.meta.dirname, 'use-plugin.ts')
+  const script = fileURLToPath(new URL('./use-plugin.ts', import.meta.url))
   const argv = [process.execPath, '--conditions=holm-source', script, dataFolder]
   const { stdout, stderr, code } = await runner.run(argv)
   expect([stderr, code]).toEqual(['', 0])

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createTempFolder, writeFiles } from '../../../test/plugin-fixture.ts'
-import { createPlugin } from './create.ts'
+import { createPlugin } from './template.ts'
 import { parseManifest } from './manifest.ts'
 
 test('a new plugin carries its own names everywhere, and its test passes', async () => {
