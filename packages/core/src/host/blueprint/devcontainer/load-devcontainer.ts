@@ -31,13 +31,21 @@ export async function loadDevcontainer(
   found: FoundBlueprint,
   context: Pick<BlueprintContext, 'env'>,
 ): Promise<LoadedBlueprint> {
-  const source = nameSource(found.source)
-  const document = await parseDocument(await readSource(found.source), source, 'json')
-  const file: DevcontainerFile = { source, project: found.project, document }
+  const place = { source: nameSource(found.source), project: found.project }
+  return loadFromText(await readSource(found.source), place, context.env)
+}
+
+/** The same for a text that was read already. */
+export async function loadFromText(
+  text: string,
+  { source, project }: { readonly source: string; readonly project: string },
+  env: BlueprintContext['env'],
+): Promise<LoadedBlueprint> {
+  const file: DevcontainerFile = { source, project, document: await parseDocument(text, source, 'json') }
   const { config, warnings } = await assertDevcontainer(file)
   return placed(file, () => {
-    const loaded = createLoaded(file, { config, warnings, env: context.env })
-    devcontainerToSpec(loaded, config, { base: { kind: 'host' }, env: context.env, name: 'check' })
+    const loaded = createLoaded(file, { config, warnings, env })
+    devcontainerToSpec(loaded, config, { base: { kind: 'host' }, env, name: 'check' })
     return loaded
   })
 }
