@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -75,5 +75,38 @@ describe.skipIf(skipped !== undefined)('build', () => {
       message: expect.stringMatching(/^mmdebstrap ended with code \d+\n/),
       hint: expect.stringContaining('--mirror'),
     })
+  })
+})
+
+const noDisk =
+  process.platform === 'linux' && process.getuid?.() === 0
+    ? undefined
+    : 'mounting a small disk needs root on Linux'
+if (noDisk !== undefined) process.stderr.write(`skipped: importing onto a full disk: ${noDisk}\n`)
+
+describe.skipIf(noDisk !== undefined)('a full disk', () => {
+  let root = ''
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), 'holm-full-'))
+    await writeFile(join(root, 'big.tar'), new Uint8Array(4_000_000))
+    await mkdir(join(root, 'cache'))
+    expect(
+      (await runner.run(['mount', '-t', 'tmpfs', '-o', 'size=1m', 'holm-test', join(root, 'cache')])).code,
+    ).toBe(0)
+  })
+  afterAll(async () => {
+    await runner.run(['umount', join(root, 'cache')])
+    await rm(root, { recursive: true, force: true })
+  })
+
+  it('is named, and nothing is left on it', async () => {
+    const store = createBaseStore({
+      paths: { data: join(root, 'data'), cache: join(root, 'cache') },
+      runner,
+      env: {},
+    })
+    await expect(store.import('big', join(root, 'big.tar'))).rejects.toMatchObject({ code: 'HOLM_DISK_FULL' })
+    expect(await readdir(join(root, 'cache/bases'))).toEqual([])
+    expect((await store.list()).some((base) => base.name === 'big')).toBe(false)
   })
 })

@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, readFile, readdir, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HolmError, abortError, isHolmError } from '../../errors.ts'
 import { assertPackageNames } from '../provision/packages.ts'
 import { createLineStream } from '../provision/output.ts'
 import { catalogue } from './catalogue.ts'
+import { createFolder } from '../config/paths.ts'
 import { hashFile } from './checksum.ts'
 import { debootstrapArgv, mmdebstrapArgv, parseAptSources, resolveSources, tarArgv } from './recipe.ts'
 import { findCatalogueEntry } from './reference.ts'
@@ -28,7 +29,7 @@ export async function buildBase(name: string, target: string, options: BuildOpti
   const recipe = requireRecipe(name)
   const include = options.include ?? []
   assertPackageNames(include)
-  await mkdir(options.cache, { recursive: true, mode: 0o700 })
+  createFolder(options.cache)
   const folder = await mkdtemp(join(options.cache, '.build-'))
   try {
     const sources = resolveSources(recipe, options.mirror, await readMachineSources())

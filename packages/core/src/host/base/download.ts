@@ -4,7 +4,7 @@ import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
 import { HolmError, abortError, isHolmError } from '../../errors.ts'
-import { readJson, writeJson } from './entries.ts'
+import { isDiskFull, readJson, storageError, writeJson } from './entries.ts'
 import type { ProgressUpdate } from '../../provider.ts'
 
 export interface TransferOptions {
@@ -26,7 +26,7 @@ export async function downloadInto(url: string, part: string, options: TransferO
   const note = await readJson<PartNote>(`${part}.json`).catch(() => undefined)
   const mayResume = note?.url === url && (note.validator !== undefined || options.sha256 !== undefined)
   const start = mayResume ? await sizeOf(part) : 0
-  const response = await request(url, start, { note, options })
+  const response = await request(url, start, { note, part, options })
   const resumed = response.status === 206
   const validator = response.headers.get('etag') ?? response.headers.get('last-modified') ?? undefined
   await writeJson(`${part}.json`, { url, ...(validator === undefined ? {} : { validator }) })
@@ -44,11 +44,13 @@ export async function copyInto(path: string, part: string, options: TransferOpti
   await transfer([createReadStream(path), counter], part, { resumed: false, options, what: path })
 }
 
-async function request(
-  url: string,
-  start: number,
-  { note, options }: { readonly note: PartNote | undefined; readonly options: TransferOptions },
-): Promise<Response> {
+interface Asking {
+  readonly note: PartNote | undefined
+  readonly part: string
+  readonly options: TransferOptions
+}
+
+async function request(url: string, start: number, { note, part, options }: Asking): Promise<Response> {
   const headers: Record<string, string> = { 'accept-encoding': 'identity' }
   if (start > 0) {
     headers['range'] = `bytes=${start}-`
@@ -56,10 +58,10 @@ async function request(
   }
   const signal = options.signal ? { signal: options.signal } : {}
   const response = await options.fetch(url, { headers, ...signal }).catch((error: unknown) => {
-    throw transferError(url, error, options)
+    throw transferError(error, { what: url, part, signal: options.signal })
   })
   // The part is as long as the file or longer: begin anew, the checksum decides.
-  if (response.status === 416 && start > 0) return request(url, 0, { note, options })
+  if (response.status === 416 && start > 0) return request(url, 0, { note, part, options })
   if (response.ok && response.body) return response
   throw new HolmError('HOLM_COMMAND_FAILED', `${url} answered ${response.status}`, {
     hint: 'Correct the address, or fetch the file elsewhere and use holm base add.',
@@ -101,21 +103,21 @@ async function transfer(
   try {
     await pipeline(source, counter, target, signal)
   } catch (error) {
-    const failure = transferError(what, error, options)
+    const failure = transferError(error, { what, part, signal: options.signal })
     if (isHolmError(failure, 'HOLM_DISK_FULL')) await removePart(part)
     throw failure
   }
 }
 
-function transferError(what: string, error: unknown, { signal }: TransferOptions): HolmError {
+interface Place {
+  readonly what: string
+  readonly part: string
+  readonly signal: AbortSignal | undefined
+}
+
+function transferError(error: unknown, { what, part, signal }: Place): HolmError {
   if (signal?.aborted === true) return abortError(signal)
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new HolmError('HOLM_DISK_FULL', `no space left while fetching ${what}`, {
-      hint: 'Free space in the cache folder, or name another one with HOLM_CACHE_DIR.',
-      cause: error,
-    })
-  }
+  if (isDiskFull(error)) return storageError(part, error)
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const why = cause instanceof Error ? cause.message : String(cause)
   return new HolmError('HOLM_COMMAND_FAILED', `${what} could not be fetched: ${why}`, {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HolmError } from '../../errors.ts'
+import { createFolder, unreadableError } from '../config/paths.ts'
 
 /** A base of this machine: what `<data>/bases/<name>.json` holds. Exactly one of the three forms is set. */
 export interface LocalBase {
@@ -20,13 +21,29 @@ function fileOf(folder: string, name: string): string {
   return join(folder, `${encodeURIComponent(name)}${suffix}`)
 }
 
+/** The error for a file of ours that cannot be written: a full disk is named as such. */
+export function storageError(path: string, cause: unknown): HolmError {
+  if (!isDiskFull(cause)) return unreadableError(path, cause)
+  return new HolmError('HOLM_DISK_FULL', `no space left while writing ${path}`, {
+    hint: 'Free space, or set HOLM_HOME to a folder on another disk.',
+    cause,
+    details: { path },
+  })
+}
+
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
+}
+
 /** Writes JSON so that a reader sees the old or the new file, never a part. Mode 0600. */
 export async function writeJson(path: string, value: unknown): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
+  createFolder(dirname(path))
   const part = `${path}.${randomUUID()}.part`
   try {
     await writeFile(part, `${JSON.stringify(value, undefined, 2)}\n`, { mode: 0o600 })
     await rename(part, path)
+  } catch (error) {
+    throw storageError(path, error)
   } finally {
     await rm(part, { force: true })
   }

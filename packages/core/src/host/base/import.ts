@@ -1,7 +1,9 @@
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve as resolvePath } from 'node:path'
 import { HolmError } from '../../errors.ts'
+import { createFolder } from '../config/paths.ts'
 import { hashFile } from './checksum.ts'
+import { storageError } from './entries.ts'
 import { copyInto, downloadInto, removePart } from './download.ts'
 import { findPublished } from './published.ts'
 import { findCatalogueEntry } from './reference.ts'
@@ -17,7 +19,7 @@ export interface ImportOptions extends TransferOptions {
 
 /** Fetches a root filesystem into the cache, verified; returns its path there. */
 export async function importBase(name: string, source: string, options: ImportOptions): Promise<string> {
-  await mkdir(options.cache, { recursive: true, mode: 0o700 })
+  createFolder(options.cache)
   const part = join(options.cache, `${encodeURIComponent(name)}.part`)
   const unlock = await lock(`${part}.lock`, name)
   try {
@@ -104,7 +106,10 @@ async function lock(path: string, name: string): Promise<() => Promise<void>> {
   const take = (): Promise<boolean> =>
     writeFile(path, String(process.pid), { flag: 'wx' }).then(
       () => true,
-      () => false,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'EEXIST') return false
+        throw storageError(path, error)
+      },
     )
   if (!(await take())) {
     const owner = Number(await readFile(path, 'utf8').catch(() => ''))

@@ -53,9 +53,6 @@ export function parseMachine(text: string): Machine {
 export async function probeMachine(inside: Inside): Promise<Machine> {
   const result = await inside.run({ argv: ['sh', '-c', script] })
   if (result.code === 0) return parseMachine(result.stdout)
-  throw commandFailed(
-    'looking inside the environment',
-    result,
-    'Use a base that has a POSIX shell at /bin/sh.',
-  )
+  const hint = 'Use a base that has a POSIX shell at /bin/sh.'
+  throw commandFailed('looking inside the environment', result, { hint })
 }

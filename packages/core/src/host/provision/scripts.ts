@@ -38,7 +38,7 @@ export async function runScripts(
       const input = `${script.replaceAll('\r\n', '\n')}\n`
       const result = await asRoot({ argv: scriptArgv(machine), input }, lines.push)
       lines.flush()
-      if (result.code !== 0) throw commandFailed(`script ${step}`, result)
+      if (result.code !== 0) throw commandFailed(`script ${step}`, result, { tail: lines.tail() })
     })
   }
 }

@@ -33,7 +33,7 @@ describe('runStage', () => {
     await expect(runStage({ stage: 'postCreate', commands, inside, reporter })).rejects.toMatchObject({
       code: 'HOLM_COMMAND_FAILED',
       message: 'postCreate command "build" ended with code 3\nbroken',
-      details: { stage: 'postCreate', command: 'build', code: 3 },
+      details: { command: 'postCreate command "build"', code: 3, output: 'broken' },
     })
     expect(reporter.lines).toEqual(['broken', 'finished'])
     expect(reporter.steps).toEqual(['postCreate'])
@@ -72,6 +72,7 @@ describe('output', () => {
     expect(reporter.lines).toEqual(['one', 'error', 'two'])
     lines.flush()
     expect(reporter.lines).toEqual(['one', 'error', 'two', 'rest'])
+    expect(lines.tail()).toBe('one\nerror\ntwo\nrest')
   })
 
   it('is cut to the last lines, of stderr when there is any', () => {

@@ -1,5 +1,4 @@
-import { HolmError } from '../../errors.ts'
-import { createLineStream, lastLines } from './output.ts'
+import { commandFailed, createLineStream } from './output.ts'
 import type { CommandSpec, CommandStage, LifecycleStage } from '../../spec.ts'
 import type { Inside, InsideRequest, Reporter } from './inside.ts'
 
@@ -44,11 +43,9 @@ async function runCommand(command: CommandSpec, options: StageOptions): Promise<
   const result = await options.inside.run({ ...options.context, argv: commandArgv(command) }, lines.push)
   lines.flush()
   if (result.code === 0) return
-  const name = describeCommand(command)
-  const tail = lastLines(result)
-  const message = `${options.stage} command "${name}" ended with code ${result.code}${tail === '' ? '' : `\n${tail}`}`
-  throw new HolmError('HOLM_COMMAND_FAILED', message, {
+  const what = `${options.stage} command "${describeCommand(command)}"`
+  throw commandFailed(what, result, {
+    tail: lines.tail(),
     hint: `Correct ${options.stage} in the blueprint, then run holm up again.`,
-    details: { stage: options.stage, command: name, code: result.code, output: tail },
   })
 }

@@ -24,6 +24,10 @@ interface Wanted {
   readonly version: string
 }
 
+interface InstallContext extends ToolContext {
+  readonly readLists: () => Promise<void>
+}
+
 const versionScript = `
 node --version 2>/dev/null | sed 's/^/node=/'
 { python --version || python3 --version; } 2>/dev/null | sed 's/^/python=/'
@@ -52,6 +56,8 @@ export async function installTools(
   })
   if (wanted.length === 0) return
   const present = parseToolVersions((await context.asRoot({ argv: ['sh', '-c', versionScript] })).stdout)
+  let lists: Promise<void> | undefined
+  const readLists = (): Promise<void> => (lists ??= refreshLists(context))
   for (const request of wanted) {
     const found = present[request.tool]
     const step = `tool ${request.tool} ${request.version}`
@@ -60,12 +66,18 @@ export async function installTools(
     } else if (context.shared) {
       throw notOnThisMachine(`${request.tool} ${request.version}`)
     } else {
-      await context.reporter.step(step, () => installTool(request, context))
+      await context.reporter.step(step, () => installTool(request, { ...context, readLists }))
     }
   }
 }
 
-async function installTool(request: Wanted, context: ToolContext): Promise<void> {
+/** Package lists for all tools together, where there are none yet. A failure shows in what is found. */
+async function refreshLists({ machine, manager, asRoot }: ToolContext): Promise<void> {
+  const argv = machine.hasLists ? undefined : manager?.refresh()
+  if (argv && manager) await asRoot({ argv, env: manager.env })
+}
+
+async function installTool(request: Wanted, context: InstallContext): Promise<void> {
   const tried: string[] = []
   if (await installFromDistribution(request, context, tried)) return
   const archive = await findArchive(request, context, tried)
@@ -82,7 +94,7 @@ async function installTool(request: Wanted, context: ToolContext): Promise<void>
 
 async function installFromDistribution(
   request: Wanted,
-  context: ToolContext,
+  context: InstallContext,
   tried: string[],
 ): Promise<boolean> {
   const { manager } = context
@@ -90,8 +102,7 @@ async function installFromDistribution(
     tried.push('no package manager inside')
     return false
   }
-  const refresh = context.machine.hasLists ? undefined : manager.refresh()
-  if (refresh) await context.asRoot({ argv: refresh, env: manager.env })
+  await context.readLists()
   for (const candidate of resolveToolPackages(request.tool, request.version, manager.name)) {
     const result = await context.asRoot({ argv: manager.queryCandidate(candidate.main), env: manager.env })
     const version = manager.parseCandidate(result.stdout, candidate.main)
