@@ -29,6 +29,11 @@ function has(program: string): boolean {
   return spawnSync(program, ['--version']).error === undefined
 }
 
+/** A skipped suite says why. */
+function titleOf(shell: Shell): string {
+  return has(shell) ? shell : `${shell} (skipped: ${shell} is not installed)`
+}
+
 interface Asked {
   readonly offered: readonly string[]
   /** What the fake holm was called with, a line for each call. */
@@ -61,7 +66,7 @@ function ask(argv: readonly [string, ...string[]], answer: string): Asked {
 
 const scriptOf = (shell: Shell): string => join(folder, `script.${shell}`)
 
-describe.skipIf(!has('bash'))('bash', () => {
+describe.skipIf(!has('bash'))(titleOf('bash'), () => {
   const complete = (answer: string, ...words: string[]): Asked =>
     ask(
       [
@@ -100,7 +105,7 @@ describe.skipIf(!has('bash'))('bash', () => {
   })
 })
 
-describe.skipIf(!has('fish'))('fish', () => {
+describe.skipIf(!has('fish'))(titleOf('fish'), () => {
   const complete = (line: string, answer: string): Asked =>
     ask(['fish', '--no-config', '-c', `source ${scriptOf('fish')}; complete -C '${line}'`], answer)
 
@@ -117,7 +122,7 @@ describe.skipIf(!has('fish'))('fish', () => {
   })
 })
 
-describe.skipIf(!has('zsh'))('zsh', () => {
+describe.skipIf(!has('zsh'))(titleOf('zsh'), () => {
   // zpty types into a real interactive zsh and reads what it shows.
   const drive = String.raw`
 zmodload zsh/zpty
