@@ -75,6 +75,7 @@ function isInside(folder: string, path: string): boolean {
 
 const contractUrls = new Map<string, string>()
 const served = new Set<string>()
+let registered = false
 
 /**
  * From now on modules in these folders that import `@holm/core` get this host's own copy, whatever is installed beside them:
@@ -82,9 +83,11 @@ const served = new Set<string>()
  */
 export function serveContract(...folders: readonly string[]): void {
   for (const folder of folders) served.add(folder)
-  if (contractUrls.size > 0) return
+  if (registered) return
+  registered = true
   for (const specifier of ['@holm/core', '@holm/core/host']) {
-    contractUrls.set(specifier, import.meta.resolve(specifier))
+    const url = findOwn(specifier)
+    if (url !== undefined) contractUrls.set(specifier, url)
   }
   registerHooks({
     resolve(specifier, context, next) {
@@ -93,6 +96,15 @@ export function serveContract(...folders: readonly string[]): void {
       return { url, shortCircuit: true }
     },
   })
+}
+
+/** Undefined when this host was bundled away from its package: then plugins need a copy of their own. */
+function findOwn(specifier: string): string | undefined {
+  try {
+    return import.meta.resolve(specifier)
+  } catch {
+    return undefined
+  }
 }
 
 function isServed(parent: string | undefined): boolean {

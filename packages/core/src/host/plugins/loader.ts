@@ -46,7 +46,8 @@ export function createLoader(options: LoaderOptions): Loader {
 
   async function load(descriptor: PluginDescriptor): Promise<void> {
     if (descriptor.error) throw descriptor.error
-    const running = loads.get(descriptor) ?? setUp(descriptor)
+    const running =
+      loads.get(descriptor) ?? setUp(descriptor).catch((error: unknown) => refuse(descriptor, error))
     loads.set(descriptor, running)
     await running
   }
@@ -65,7 +66,7 @@ export function createLoader(options: LoaderOptions): Loader {
       // Bundled plugins for other platforms are normal, not news.
       if (warned.has(descriptor) || isHolmError(error, 'HOLM_PLUGIN_PLATFORM')) return
       warned.add(descriptor)
-      options.onWarning(isHolmError(error) ? error : setupError(descriptor, error))
+      options.onWarning(error as HolmError)
     }
   }
 
@@ -84,6 +85,11 @@ export function createLoader(options: LoaderOptions): Loader {
       for (const descriptor of [...loads.keys()].toReversed()) await dispose(descriptor)
     },
   }
+}
+
+/** Whatever a plugin throws on its way in reaches a user with its name and a code. */
+function refuse(descriptor: PluginDescriptor, error: unknown): never {
+  throw isHolmError(error) ? error : setupError(descriptor, error)
 }
 
 /** The module must be what the manifest, which was all that was checked, said. */

@@ -329,6 +329,25 @@ describe('plugins of the configuration', () => {
     ])
   })
 
+  test('a schema that throws is a failure of its plugin', async () => {
+    const validate = (): never => {
+      throw new TypeError('boom')
+    }
+    const { registry, warnings } = create(
+      [],
+      [
+        {
+          name: 'odd',
+          contract: 1,
+          configSchema: { '~standard': { version: 1, vendor: 'x', validate } },
+          setup() {},
+        },
+      ],
+    )
+    await registry.commands()
+    expect(warnings).toMatchObject([{ code: 'HOLM_PLUGIN_SETUP', plugin: 'odd' }])
+  })
+
   // In a process of its own: vitest's module runner does not ask the resolve hooks of Node.
   test('a TypeScript file imports the contract from this host, wherever it lies', () => {
     const folder = createTempFolder()
