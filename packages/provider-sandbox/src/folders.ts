@@ -18,16 +18,20 @@ export async function removeTree(folder: string): Promise<void> {
     const code = (error as NodeJS.ErrnoException).code
     if (code !== 'EACCES' && code !== 'EPERM') throw error
     await openFolders(folder)
-    await rm(folder, { recursive: true, force: true })
+    // The refused attempt may still be removing in other branches: what it takes away is no error.
+    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 })
   }
 }
 
 async function openFolders(folder: string): Promise<void> {
-  const entry = await lstat(folder)
-  if (!entry.isDirectory()) return
-  await chmod(folder, 0o700)
-  for (const child of await readdir(folder, { withFileTypes: true })) {
-    if (child.isDirectory()) await openFolders(path.join(folder, child.name))
+  try {
+    if (!(await lstat(folder)).isDirectory()) return
+    await chmod(folder, 0o700)
+    for (const child of await readdir(folder, { withFileTypes: true })) {
+      if (child.isDirectory()) await openFolders(path.join(folder, child.name))
+    }
+  } catch (error) {
+    if (!isMissing(error)) throw error
   }
 }
 

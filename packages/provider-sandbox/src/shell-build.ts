@@ -58,7 +58,7 @@ export function buildScript(record: SandboxRecord, plan: readonly Operation[], f
     'cd "$r"',
     'pivot_root . dev/.old',
     'cd /',
-    `${facts.umount.map(quote).join(' ')} -l /dev/.old`,
+    `${facts.umount.map(quote).join(' ')} -n -l /dev/.old`,
     'echo ready >&3',
     'exec 3>&-',
     // A subshell and not `sleep`: that would be a program of the base, with the powers of the builder.
@@ -81,7 +81,7 @@ function shellOperation(step: Operation, facts: BuildFacts): string[] {
       return shellBind(step, facts)
     case 'tmpfs':
       return [
-        `mkdir -p ${at(step.target)}`,
+        `[ -d ${at(step.target)} ] || mkdir -p ${at(step.target)}`,
         `mount -t tmpfs -o ${tmpfsOptions(step)} tmpfs ${at(step.target)}`,
       ]
     case 'symlink':
@@ -113,16 +113,17 @@ function tmpfsOptions(step: Extract<Operation, { op: 'tmpfs' }>): string {
 function shellBind(step: Extract<Operation, { op: 'bind' }>, facts: BuildFacts): string[] {
   const source = quote(step.source)
   const target = at(step.target)
+  const parent = at(parentOf(step.target))
   const below =
     step.readonly && step.device !== true
       ? facts.mounts.filter((mount) => isBelow(mount.target, step.source))
       : []
   return [
-    `if [ -d ${source} ]; then mkdir -p ${target}; else mkdir -p ${at(parentOf(step.target))}; [ -e ${target} ] || : >${target}; fi`,
-    `mount --rbind ${source} ${target}`,
-    ...(step.device === true
-      ? []
-      : [`mount -o remount,bind,${bindFlags(flagsOf(step.source, facts), step.readonly)} ${target}`]),
+    `if [ -e ${target} ]; then :; elif [ -d ${source} ]; then mkdir -p ${target}; else [ -d ${parent} ] || mkdir -p ${parent}; : >${target}; fi`,
+    step.device === true
+      ? `mount --rbind ${source} ${target}`
+      : // mount(8) binds first and changes the flags then: one process for both.
+        `mount -o rbind,${bindFlags(flagsOf(step.source, facts), step.readonly)} ${source} ${target}`,
     // Only the top of a recursive bind becomes read-only: each file system below it needs its own word.
     ...below.map((mount) => {
       const place = at(step.target + mount.target.slice(step.source === '/' ? 0 : step.source.length))
