@@ -17,10 +17,13 @@ export interface Broken {
   /** What to change on the provider. */
   readonly breakIt?: (provider: Provider) => Partial<Provider>
   readonly options?: Partial<ProviderKitOptions>
-  /** Suites to run; default all. For breakages that make every check of other suites wait for its deadline. */
+  /** Suites to run; default `usualSuites`. */
   readonly suites?: readonly string[]
   readonly fails: readonly string[]
 }
+
+/** What nearly everything passes through. */
+export const usualSuites = ['manifest', 'lifecycle', 'creation', 'exec', 'streams', 'leftovers']
 
 /** Changes one process before it is handed out. */
 function changeExec(change: (process: Process) => Process): (provider: Provider) => Partial<Provider> {
@@ -76,24 +79,48 @@ const executing: readonly Broken[] = [
   {
     what: 'exec loses the last bytes of large output',
     breakIt: changeExec((process) => ({ ...process, stdout: process.stdout.pipe(loseTheEnd()) })),
-    fails: [],
+    fails: [
+      'streams: 8 MiB of random bytes go in and come out',
+      'streams: 8 MiB flow both ways at once',
+      'streams: the last bytes before an exit are not lost',
+    ],
   },
   {
     what: 'exec treats output as text',
     breakIt: changeExec((process) => ({ ...process, stdout: process.stdout.pipe(asText()) })),
-    fails: [],
+    fails: [
+      'streams: stdin and stdout carry every byte value',
+      'streams: 8 MiB of random bytes go in and come out',
+      'streams: 8 MiB flow both ways at once',
+    ],
   },
   {
     what: 'exec always reports success',
     breakIt: changeExec((process) => ({ ...process, exited: process.exited.then(() => ({ code: 0 })) })),
     suites: ['exec', 'streams', 'pty'],
-    fails: [],
+    fails: [
+      'exec: exit codes arrive unchanged',
+      'exec: a program killed by a signal exits with 128 + n',
+      'exec: a missing program exits with 127',
+      'exec: a program that may not be executed exits with 126',
+      'exec: many programs run at once without mixing',
+      'exec: a background process is seen by the next program',
+      'streams: the last bytes before an exit are not lost',
+      'streams: a reader that comes late gets everything',
+      'streams: a program may end before it read its input',
+      'pty: the exit code arrives',
+      'pty: Ctrl-C interrupts the program',
+    ],
   },
   {
     what: 'exec merges stderr into stdout',
     breakIt: changeExec((process) => ({ ...process, stdout: merge(process), stderr: Readable.from([]) })),
     suites: ['exec', 'streams'],
-    fails: [],
+    fails: [
+      'streams: stdout and stderr are kept apart',
+      'streams: stderr carries every byte value',
+      'streams: a reader that comes late gets everything',
+    ],
   },
   {
     what: 'exec joins argv for a shell',
@@ -102,7 +129,20 @@ const executing: readonly Broken[] = [
         provider.exec(name, { ...request, argv: ['sh', '-c', request.argv.join(' ')] }, ctx),
     }),
     suites: ['exec'],
-    fails: [],
+    fails: [
+      'exec: words of argv arrive exactly',
+      'exec: each word alone arrives exactly',
+      'exec: many words arrive',
+      'exec: exit codes arrive unchanged',
+      'exec: a program killed by a signal exits with 128 + n',
+      'exec: values of env arrive exactly',
+      'exec: env of the spec is seen, and env of the call wins',
+      'exec: PATH is set',
+      'exec: cwd is kept, with awkward characters',
+      'exec: many programs run at once without mixing',
+      'exec: a background process is seen by the next program',
+      'exec: files of one program are seen by the next',
+    ],
   },
   {
     what: 'exec passes the environment of this process on',
@@ -115,14 +155,14 @@ const executing: readonly Broken[] = [
         return provider.exec(name, { ...request, env: { ...env, ...request.env } }, ctx)
       },
     }),
-    fails: [],
+    fails: ['exec: env of this process does not leak inside'],
   },
   {
     what: 'exec ignores env',
     breakIt: (provider) => ({
       exec: (name, { env: _env, ...request }, ctx) => provider.exec(name, request, ctx),
     }),
-    fails: [],
+    fails: ['exec: values of env arrive exactly', 'exec: env of the spec is seen, and env of the call wins'],
   },
   {
     what: 'exec throws for a missing program',
@@ -133,7 +173,7 @@ const executing: readonly Broken[] = [
         throw new HolmError('HOLM_TOOL_MISSING', 'not found')
       },
     }),
-    fails: [],
+    fails: ['exec: a missing program exits with 127'],
   },
   {
     what: 'exec starts a stopped environment',
@@ -143,7 +183,7 @@ const executing: readonly Broken[] = [
         return provider.exec(name, request, ctx)
       },
     }),
-    fails: [],
+    fails: ['exec: a stopped environment is refused'],
   },
   {
     what: 'exec ignores an abort',
@@ -151,7 +191,10 @@ const executing: readonly Broken[] = [
       exec: (name, request, ctx) => provider.exec(name, request, { ...ctx, signal: unaware }),
     }),
     suites: ['signals', 'streams', 'exec'],
-    fails: [],
+    fails: [
+      'signals: an abort before exec begins starts nothing',
+      'signals: an abort kills the program and its children',
+    ],
   },
   {
     what: 'kill signals the program alone',
@@ -168,13 +211,14 @@ const executing: readonly Broken[] = [
         },
       }
     }),
-    fails: [],
+    suites: ['signals'],
+    fails: ['signals: a signal reaches the children, too'],
   },
   {
     what: 'resize does nothing',
     breakIt: changeExec((process) => ({ ...process, resize: async () => undefined })),
     suites: ['pty'],
-    fails: [],
+    fails: ['pty: a resize is seen inside'],
   },
   {
     what: 'pty is ignored',
@@ -182,7 +226,13 @@ const executing: readonly Broken[] = [
       exec: (name, { pty: _pty, ...request }, ctx) => provider.exec(name, request, ctx),
     }),
     suites: ['pty'],
-    fails: [],
+    fails: [
+      'pty: stdin, stdout and stderr are a terminal',
+      'pty: it has the size that was asked for',
+      'pty: a resize is seen inside',
+      'pty: stdout carries what is written to stderr',
+      'pty: Ctrl-C interrupts the program',
+    ],
   },
 ]
 
@@ -207,13 +257,23 @@ const living: readonly Broken[] = [
       },
     }),
     suites: ['lifecycle', 'exec'],
-    fails: [],
+    fails: [
+      'lifecycle: stop and remove of an unknown name succeed',
+      'lifecycle: remove can be repeated and leaves nothing',
+      'lifecycle: a whole life can be lived again under one name',
+      'lifecycle: list names exactly what exists',
+    ],
   },
   {
     what: 'remove does nothing',
     breakIt: () => ({ remove: async () => undefined }),
     suites: ['lifecycle', 'leftovers'],
-    fails: [],
+    fails: [
+      'lifecycle: remove can be repeated and leaves nothing',
+      'lifecycle: a whole life can be lived again under one name',
+      'lifecycle: list names exactly what exists',
+      'leftovers: only the shared environment is left',
+    ],
   },
   {
     what: 'inspect throws for an unknown name',
@@ -224,14 +284,21 @@ const living: readonly Broken[] = [
         throw new HolmError('HOLM_ENVIRONMENT_NOT_FOUND', name)
       },
     }),
-    fails: [],
+    fails: [
+      'lifecycle: an unknown name is absent, not an error',
+      'lifecycle: remove can be repeated and leaves nothing',
+      'creation: a missing base is refused and leaves nothing',
+      'creation: an abort before create begins leaves nothing',
+      'creation: an abort in the middle of create leaves nothing',
+      'creation: an abort at the first sign of progress leaves nothing',
+    ],
   },
   {
     what: 'labels are lost in list',
     breakIt: (provider) => ({
       list: async (ctx) => (await provider.list(ctx)).map((state) => ({ ...state, labels: {} })),
     }),
-    fails: [],
+    fails: ['lifecycle: labels come back exactly'],
   },
   {
     what: 'labels are trimmed',
@@ -239,19 +306,29 @@ const living: readonly Broken[] = [
       ...state,
       labels: Object.fromEntries(Object.entries(state.labels).filter(([, value]) => value !== '')),
     })),
-    fails: [],
+    fails: ['lifecycle: labels come back exactly'],
   },
   {
     what: 'list leaves out what is stopped',
     breakIt: (provider) => ({
       list: async (ctx) => (await provider.list(ctx)).filter(({ status }) => status === 'running'),
     }),
-    fails: [],
+    fails: [
+      'lifecycle: list names exactly what exists',
+      'creation: many creates of one name at once make exactly one',
+    ],
   },
   {
     what: 'state is no JSON',
     breakIt: changeStates((state) => ({ ...state, extra: undefined })),
-    fails: [],
+    fails: [
+      'lifecycle: an unknown name is absent, not an error',
+      'lifecycle: create makes it stopped, and again changes nothing',
+      'lifecycle: start can be repeated and changes nothing',
+      'lifecycle: stop can be repeated and changes nothing',
+      'lifecycle: state is JSON and survives a round trip',
+      'lifecycle: list names exactly what exists',
+    ],
   },
   {
     what: 'create ignores an abort',
@@ -262,7 +339,11 @@ const living: readonly Broken[] = [
         return state
       },
     }),
-    fails: [],
+    fails: [
+      'creation: an abort before create begins leaves nothing',
+      'creation: an abort in the middle of create leaves nothing',
+      'creation: an abort at the first sign of progress leaves nothing',
+    ],
   },
   {
     what: 'an abort is a plain error',
@@ -276,7 +357,11 @@ const living: readonly Broken[] = [
         }
       },
     }),
-    fails: [],
+    fails: [
+      'creation: an abort before create begins leaves nothing',
+      'creation: an abort in the middle of create leaves nothing',
+      'creation: an abort at the first sign of progress leaves nothing',
+    ],
   },
   {
     what: 'create takes over a name with other labels',
@@ -286,7 +371,7 @@ const living: readonly Broken[] = [
         return state.status === 'absent' ? provider.create(spec, ctx) : state
       },
     }),
-    fails: [],
+    fails: ['creation: a taken name with other labels is a conflict'],
   },
   {
     what: 'create fails for a name that exists',
@@ -297,7 +382,10 @@ const living: readonly Broken[] = [
         throw new HolmError('HOLM_ENVIRONMENT_CONFLICT', spec.name)
       },
     }),
-    fails: [],
+    fails: [
+      'lifecycle: create makes it stopped, and again changes nothing',
+      'lifecycle: create of a running environment returns it running',
+    ],
   },
   {
     what: 'start starts anew what runs',
@@ -307,7 +395,7 @@ const living: readonly Broken[] = [
         return provider.start(name, ctx)
       },
     }),
-    fails: [],
+    fails: ['lifecycle: start can be repeated and changes nothing'],
   },
   {
     what: 'stop fails for what is stopped',
@@ -318,19 +406,29 @@ const living: readonly Broken[] = [
         return provider.stop(name, options, ctx)
       },
     }),
-    fails: [],
+    fails: [
+      'lifecycle: stop can be repeated and changes nothing',
+      'lifecycle: stop of an environment that was never started succeeds',
+    ],
   },
   {
     what: 'volumes are removed without being asked',
     breakIt: (provider) => ({
       remove: (name, _options, ctx) => provider.remove(name, { volumes: true }, ctx),
     }),
-    fails: [],
+    suites: ['lifecycle', 'mounts'],
+    fails: ['mounts: a named volume survives remove until it is asked for'],
   },
   {
     what: 'limits are not reported',
     breakIt: changeStates((state) => ({ ...state, limits: [] })),
-    fails: [],
+    suites: ['lifecycle', 'limits'],
+    fails: [
+      'limits: every declared limit is in the state, with what enforces it',
+      'limits: the memory limit stops a program that takes more',
+      'limits: the pids limit stops a program that starts more',
+      'limits: the pids limit stays when a second program runs',
+    ],
   },
 ]
 
@@ -343,26 +441,33 @@ const facets: readonly Broken[] = [
         facets: (memoryManifest.facets ?? []).filter((name) => name !== 'clone'),
       },
     },
-    fails: [],
+    fails: ['manifest: facets are those of the manifest'],
   },
   {
     what: 'a facet is declared and not there',
     breakIt: ({ clone: _clone, ...provider }) =>
       ({ ...provider, clone: undefined }) as unknown as Partial<Provider>,
     suites: ['manifest', 'clone'],
-    fails: [],
+    fails: [
+      'manifest: facets are those of the manifest',
+      'clone: a clone has the files, the new name and the new labels',
+      'clone: clone and origin are independent',
+      'clone: several clones can be made at once',
+      'clone: a taken name with other labels is a conflict',
+      'clone: an unknown name is refused',
+    ],
   },
   {
     what: 'traits differ from the manifest',
     breakIt: ({ traits }) => ({ traits: { ...traits, rootless: false } }),
     suites: ['manifest'],
-    fails: [],
+    fails: ['manifest: traits are those of the manifest'],
   },
   {
     what: 'the manifest is of another contract',
     options: { manifest: { ...memoryManifest, contract: 2 } satisfies PluginManifest },
     suites: ['manifest'],
-    fails: [],
+    fails: ['manifest: the manifest is complete'],
   },
   {
     what: 'the plugin registers another id',
@@ -373,7 +478,10 @@ const facets: readonly Broken[] = [
       } satisfies PluginDefinition,
     },
     suites: ['manifest'],
-    fails: [],
+    fails: [
+      'manifest: setup registers what the manifest announces, and nothing else',
+      'manifest: what it provides has the id of the manifest',
+    ],
   },
   {
     what: 'logs ignore tail',
@@ -383,7 +491,7 @@ const facets: readonly Broken[] = [
       },
     }),
     suites: ['logs'],
-    fails: [],
+    fails: ['logs: tail gives the last lines only'],
   },
   {
     what: 'ports of a stopped environment stay',
@@ -400,7 +508,7 @@ const facets: readonly Broken[] = [
       }
     },
     suites: ['ports'],
-    fails: [],
+    fails: ['ports: a stopped environment has none, and gets them again'],
   },
   {
     what: 'pause only says so',
@@ -411,7 +519,12 @@ const facets: readonly Broken[] = [
       },
     }),
     suites: ['pause'],
-    fails: [],
+    fails: [
+      'pause: pause freezes and resume thaws, memory kept',
+      'pause: exec in a paused environment is refused',
+      'pause: a stopped environment is refused',
+      'pause: an unknown name is refused',
+    ],
   },
   {
     what: 'restore puts nothing back',
@@ -422,19 +535,30 @@ const facets: readonly Broken[] = [
       },
     }),
     suites: ['snapshots'],
-    fails: [],
+    fails: [
+      'snapshots: restore puts the files back and leaves it stopped',
+      'snapshots: a stopped environment can be saved, too',
+      'snapshots: an unknown name is refused',
+    ],
   },
   {
     what: 'a clone is empty',
     breakIt: (provider) => ({ clone: { clone: (_name, spec, ctx) => provider.create(spec, ctx) } }),
     suites: ['clone'],
-    fails: [],
+    fails: [
+      'clone: a clone has the files, the new name and the new labels',
+      'clone: an unknown name is refused',
+    ],
   },
   {
     what: 'metrics are always zero',
     breakIt: () => ({ metrics: { sample: async () => ({ cpuPercent: 0, memoryBytes: 0, processes: 0 }) } }),
     suites: ['metrics'],
-    fails: [],
+    fails: [
+      'metrics: a sample is measured and plausible',
+      'metrics: a busy program shows',
+      'metrics: an unknown name is refused',
+    ],
   },
   {
     what: 'files drop the mode',
@@ -451,7 +575,10 @@ const facets: readonly Broken[] = [
       },
     }),
     suites: ['files'],
-    fails: [],
+    fails: [
+      'files: what is put in arrives with content, mode and awkward names',
+      'files: it works while the environment is stopped',
+    ],
   },
 ]
 

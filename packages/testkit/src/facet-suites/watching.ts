@@ -117,8 +117,10 @@ export const portsSuite: Suite = {
       const name = await kit.create({ ports: [{ container, host, hostIp: '127.0.0.1', protocol: 'tcp' }] })
       assert.deepEqual(await listPorts(kit, name), [])
       await kit.provider.start(name, kit.context())
+      assert.equal((await listPorts(kit, name)).length, 1)
       await kit.provider.stop(name, stop, kit.context())
       assert.deepEqual(await listPorts(kit, name), [])
+      assert.deepEqual((await kit.inspect(name)).ports, [])
       await kit.provider.start(name, kit.context())
       assert.deepEqual(
         (await listPorts(kit, name)).map((each) => each.host),

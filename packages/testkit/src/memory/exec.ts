@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
-import { Readable, Writable } from 'node:stream'
+import { PassThrough, Readable, Writable } from 'node:stream'
 import { HolmError } from '@holm/core'
 import type { ExecRequest, Process, ProviderContext } from '@holm/core'
 import { findProgram, isExecutable, mapInside } from './folders.ts'
@@ -32,8 +32,9 @@ export async function execInside(
     stdin: request.stdin ?? 'ignore',
     ...(request.pty === undefined ? {} : { pty: request.pty }),
   })
+  const kept = keepOutput(child)
   await trackGroup(runtime, record.name, child)
-  return request.stdin === 'pipe' ? child : { ...child, stdin: null }
+  return request.stdin === 'pipe' ? kept : { ...kept, stdin: null }
 }
 
 function baseEnvironment(runtime: MemoryRuntime, files: string): Record<string, string> {
@@ -69,6 +70,13 @@ function createEndedProcess(code: number, request: ExecRequest): Process {
     resize: async () => undefined,
     exited: Promise.resolve({ code }),
   }
+}
+
+/** Node throws away what a child wrote when nobody reads by the time it ends: its streams are read from the first moment on. */
+function keepOutput(child: Process): Process {
+  const stdout = child.stdout.pipe(new PassThrough())
+  const stderr = child.stderr.pipe(new PassThrough())
+  return { ...child, stdout, stderr }
 }
 
 /** Remembers the program's process group, so that `stop` ends also what it leaves in the background. */

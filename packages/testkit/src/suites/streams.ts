@@ -87,12 +87,14 @@ export const streamsSuite: Suite = {
       assertBytes(stderr, everyByte, 'stderr')
     },
     'a reader that comes late gets everything': async (kit) => {
-      const process = await kit.exec(await kit.shared(), [
-        'sh',
-        '-c',
-        'printf early; printf "also early" >&2',
-      ])
-      await new Promise((resolve) => setImmediate(resolve))
+      const name = await kit.start()
+      const script = 'echo $$ > pid; printf early; printf "also early" >&2'
+      const process = await kit.exec(name, ['sh', '-c', script])
+      const read = ['sh', '-c', 'cat pid 2>/dev/null || true']
+      const pid = await waitFor(async () => (await kit.output(name, read)).trim() || undefined, {
+        what: 'the pid file',
+      })
+      await kit.waitForDeath(name, pid)
       const { text, errorText } = await collect(process)
       assert.deepEqual({ text, errorText }, { text: 'early', errorText: 'also early' })
     },
