@@ -13,13 +13,7 @@ import {
   runProgram,
   type TestHolm,
 } from './support/holm.ts'
-import {
-  listEngineImages,
-  listEngineTraces,
-  listFolder,
-  listMachineTraces,
-  listStateRows,
-} from './support/traces.ts'
+import { listEngineTraces, listFolder, listMachineTraces, listStateRows } from './support/traces.ts'
 
 const examples = join(root, 'examples')
 const engine = process.env['HOLM_TEST_DOCKER_HOST'] ?? ''
@@ -101,10 +95,7 @@ describe.each([
     expect(listFolder(folder)).toEqual(before.project)
     expect(listKept()).toEqual(before.home)
     expect(listMachineTraces(holm.home, folder)).toEqual([])
-    if (engine !== '') {
-      expect(await listEngineTraces(engine, holm.namespace)).toEqual([])
-      expect(await listEngineImages(engine, holm.namespace)).toEqual([])
-    }
+    expect(await listEngineTraces(engine, holm.namespace)).toEqual([])
   })
 })
 

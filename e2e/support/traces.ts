@@ -78,26 +78,23 @@ interface EngineObject {
   readonly Labels?: Readonly<Record<string, string>> | null
 }
 
-/** Containers, volumes and networks of the engine that carry the namespace in a name or label. */
+/** Everything of an engine that carries the namespace in a name or label; nothing where there is no engine. */
 export async function listEngineTraces(host: string, namespace: string): Promise<string[]> {
+  if (host === '') return []
   const socket = host.replace('unix://', '')
-  const containers = (await ask(socket, '/containers/json?all=1')) as EngineObject[]
   const { Volumes } = (await ask(socket, '/volumes')) as { Volumes: EngineObject[] | null }
-  const networks = (await ask(socket, '/networks')) as EngineObject[]
-  const all = { container: containers, volume: Volumes ?? [], network: networks }
+  const all = {
+    container: (await ask(socket, '/containers/json?all=1')) as EngineObject[],
+    volume: Volumes ?? [],
+    network: (await ask(socket, '/networks')) as EngineObject[],
+    // An imported base carries no namespace: it is shared, as a pulled image would be, and stays.
+    image: (await ask(socket, '/images/json?all=1')) as EngineObject[],
+  }
   return Object.entries(all).flatMap(([kind, objects]) =>
     objects
       .filter((object) => JSON.stringify(object).includes(namespace))
       .map((object) => `${kind} ${describeObject(object)}`),
   )
-}
-
-/** Images of the engine that carry the namespace. Imported bases are shared and stay. */
-export async function listEngineImages(host: string, namespace: string): Promise<string[]> {
-  const images = (await ask(host.replace('unix://', ''), '/images/json?all=1')) as EngineObject[]
-  return images
-    .filter((image) => JSON.stringify(image).includes(namespace))
-    .map((image) => JSON.stringify(image))
 }
 
 function describeObject({ Id, Name, Names }: EngineObject): string {
