@@ -49,7 +49,7 @@ describe('parseMachine', () => {
 describe('argument lists', () => {
   it('of apt', () => {
     const apt = managerOf('apt-get')
-    expect(apt.refresh()).toEqual(['apt-get', 'update', '-q'])
+    expect(apt.refresh()).toEqual(['apt-get', 'update', '-q', '-o', 'Acquire::Languages=none'])
     expect(apt.install(['git', 'g++']).join(' ')).toBe(
       'apt-get install -q -y --no-install-recommends -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold ' +
         '-o DPkg::Lock::Timeout=60 -o APT::Keep-Downloaded-Packages=false -- git g++',
