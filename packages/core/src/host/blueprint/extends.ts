@@ -1,3 +1,4 @@
+import { omitUndefined } from './omit-undefined.ts'
 import { basename, dirname } from 'node:path'
 import { HolmError, isHolmError } from '../../errors.ts'
 import { anchorPaths } from './anchor-paths.ts'
@@ -133,7 +134,7 @@ function missing(
   const message = `${nameSource(child)} extends ${JSON.stringify(reference)}: ${why.reason}`
   return new HolmError('HOLM_BLUEPRINT_PARENT_MISSING', message, {
     hint: `Correct \`extends\` of ${nameSource(child)}.`,
-    ...(why.cause === undefined ? {} : { cause: why.cause }),
+    ...omitUndefined({ cause: why.cause }),
     details: { child: nameSource(child), parent: reference },
   })
 }

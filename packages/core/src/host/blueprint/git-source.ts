@@ -1,3 +1,4 @@
+import { omitUndefined } from './omit-undefined.ts'
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
@@ -96,8 +97,12 @@ async function fetchBlob(place: GitPlace, repository: string, context: Blueprint
 function gitIn(repository: string, place: GitPlace, context: BlueprintContext) {
   const env = gitEnvironment(place, context.env)
   return async (args: readonly string[]): Promise<string> => {
-    const signal = context.signal === undefined ? {} : { signal: context.signal }
-    const options = { cwd: repository, env, timeoutMs: fetchTimeoutMs, ...signal }
+    const options = {
+      cwd: repository,
+      env,
+      timeoutMs: fetchTimeoutMs,
+      ...omitUndefined({ signal: context.signal }),
+    }
     const { code, stdout, stderr } = await context.runner.run(['git', ...args], options)
     if (code === 0) return stdout
     const reason = stderr.trim().split('\n').slice(-3).join(' ')

@@ -1,3 +1,4 @@
+import { omitUndefined } from './omit-undefined.ts'
 import { basename, dirname } from 'node:path'
 import { findBlueprint } from './find-blueprint.ts'
 import { nameSource } from './blueprint-context.ts'
@@ -49,9 +50,11 @@ export function withBlueprint(loaded: LoadedBlueprint, blueprint: Blueprint): Lo
     warnings,
     blueprint,
     defaultName: blueprint.name === undefined ? loaded.defaultName : slugify(blueprint.name),
-    ...(provider === undefined ? {} : { preferredProvider: provider }),
-    ...(base === undefined ? {} : { base }),
-    ...(check === undefined ? {} : { check: toCommand(check) }),
+    ...omitUndefined({
+      preferredProvider: provider,
+      base,
+      check: check === undefined ? check : toCommand(check),
+    }),
   }
 }
 

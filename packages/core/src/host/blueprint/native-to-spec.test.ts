@@ -200,7 +200,7 @@ describe('services', () => {
     ],
     [{ a: { command: 'x', healthcheck: {} } }, 'HOLM_BLUEPRINT_INVALID', /exactly one/],
   ])('%j', (services, code, message) => {
-    const error = thrown(() => translate({ services } as Blueprint))
+    const error = thrown(() => translate({ services }))
     expect(error.code).toBe(code)
     expect(error.message).toMatch(message)
   })

@@ -3,12 +3,21 @@ import { homeOf, parseTarget, resolveHostPath, toBind, toTmpfs, toVolume } from 
 import { parseCpus, parseSize } from './parse-quantity.ts'
 import { parseExposed, parsePort, uniquePorts } from './parse-ports.ts'
 import { HolmError } from '../../errors.ts'
+import { omitUndefined } from './omit-undefined.ts'
 import { parseSecret } from './parse-secrets.ts'
 import { toEnvironment } from './to-environment.ts'
 import { toScripts, toStage } from './parse-commands.ts'
 import { toServices } from './to-services.ts'
 import type { Blueprint } from '../../blueprint.ts'
-import type { EnvironmentSpec, Lifecycle, Mount, Resources, Security } from '../../spec.ts'
+import type {
+  EnvironmentSpec,
+  Lifecycle,
+  Mount,
+  Provision,
+  Resources,
+  Security,
+  SpecOrigin,
+} from '../../spec.ts'
 import type { LoadedBlueprint, SpecInput } from './loaded-blueprint.ts'
 import type { PathContext } from './parse-mounts.ts'
 
@@ -23,56 +32,67 @@ export function nativeToSpec(
   const name = input.name ?? loaded.defaultName
   assertEnvironmentName(name)
   const paths: PathContext = { directory: loaded.directory, home: homeOf(input.env) }
-  const { description, user, network = 'default', hostname = name } = blueprint
-  const mounts = toMounts(blueprint, loaded, paths)
-  const workdir = workdirOf(blueprint, input)
+  const { network = 'default', hostname = name } = blueprint
   return {
     name,
-    ...(description === undefined ? {} : { description }),
-    origin: {
-      blueprint: blueprint.name ?? loaded.defaultName,
-      source: loaded.source,
-      format: loaded.format,
-      project: loaded.project,
-    },
+    ...omitUndefined({ description: blueprint.description }),
+    origin: originOf(loaded, blueprint.name),
     base: input.base,
     hostname,
-    matchUserId: blueprint.matchUserId ?? (user !== undefined && !/^(?:root|\d+)(?::|$)/.test(user)),
+    matchUserId: matchesUserId(blueprint),
     main: 'hold',
     init: true,
     env: toEnvironment(blueprint.environment),
     exec: {
-      ...(user === undefined ? {} : { user }),
-      ...(workdir === undefined ? {} : { workdir }),
+      ...omitUndefined({ user: blueprint.user, workdir: workdirOf(blueprint, input) }),
       env: {},
       probe: 'none',
     },
-    mounts,
-    ports: uniquePorts((blueprint.ports ?? []).flatMap((port) => parsePort(port))),
-    expose: [...new Set((blueprint.expose ?? []).map((port) => parseExposed(port)))],
+    mounts: toMounts(blueprint, loaded, paths),
+    ports: uniquePorts(listOf(blueprint.ports).flatMap((port) => parsePort(port))),
+    expose: [...new Set(listOf(blueprint.expose).map((port) => parseExposed(port)))],
     network,
-    resources: toResources(blueprint.resources ?? {}),
-    security: toSecurity(blueprint.security ?? {}),
-    provision: {
-      packages: [...new Set(blueprint.packages)],
-      tools: Object.fromEntries(
-        Object.entries(blueprint.tools ?? {}).map(([tool, version]) => [tool, String(version)]),
-      ),
-      setup: toScripts(blueprint.scripts?.setup),
-      postInstall: toScripts(blueprint.scripts?.postInstall),
-    },
-    lifecycle: toLifecycle(blueprint.lifecycle ?? {}),
-    services: toServices(blueprint.services ?? {}),
-    secrets: Object.fromEntries(
-      Object.entries(blueprint.secrets ?? {}).map(([key, secret]) => [
-        key,
-        parseSecret(secret, (path) => resolveHostPath(path, paths)),
-      ]),
-    ),
+    resources: toResources(blueprint.resources),
+    security: toSecurity(blueprint.security),
+    provision: toProvision(blueprint),
+    lifecycle: toLifecycle(blueprint.lifecycle),
+    services: toServices(blueprint.services),
+    secrets: toSecrets(blueprint.secrets, paths),
     shutdown: 'stop',
     options: toOptions(blueprint),
     labels: input.labels ?? {},
   }
+}
+
+function listOf<Item>(items: readonly Item[] | undefined): readonly Item[] {
+  return items ?? []
+}
+
+/** Where a spec came from; `name` is the blueprint's own for itself. */
+export function originOf(loaded: LoadedBlueprint, name: string | undefined): SpecOrigin {
+  const { source, format, project, defaultName } = loaded
+  return { blueprint: name ?? defaultName, source, format, project }
+}
+
+/** Root and numeric users have an id that is meant. */
+function matchesUserId({ matchUserId, user }: Blueprint): boolean {
+  return matchUserId ?? (user !== undefined && !/^(?:root|\d+)(?::|$)/.test(user))
+}
+
+function toProvision({ packages, tools = {}, scripts }: Blueprint): Provision {
+  return {
+    packages: [...new Set(packages)],
+    tools: toEnvironment(tools),
+    setup: toScripts(scripts?.setup),
+    postInstall: toScripts(scripts?.postInstall),
+  }
+}
+
+function toSecrets(secrets: Blueprint['secrets'] = {}, paths: PathContext): EnvironmentSpec['secrets'] {
+  const resolvePath = (path: string) => resolveHostPath(path, paths)
+  return Object.fromEntries(
+    Object.entries(secrets).map(([key, secret]) => [key, parseSecret(secret, resolvePath)]),
+  )
 }
 
 function workdirOf(blueprint: Blueprint, input: SpecInput): string | undefined {
@@ -84,9 +104,9 @@ function workdirOf(blueprint: Blueprint, input: SpecInput): string | undefined {
 /** The project first; a mount of the blueprint at the same place replaces it. */
 function toMounts(blueprint: Blueprint, loaded: LoadedBlueprint, paths: PathContext): Mount[] {
   const declared: Mount[] = [
-    ...(blueprint.bind_mounts ?? []).map((mount) => toBind(mount, paths)),
-    ...(blueprint.volumes ?? []).map((volume) => toVolume(volume)),
-    ...(blueprint.tmpfs ?? []).map((tmpfs) => toTmpfs(tmpfs)),
+    ...listOf(blueprint.bind_mounts).map((mount) => toBind(mount, paths)),
+    ...listOf(blueprint.volumes).map((volume) => toVolume(volume)),
+    ...listOf(blueprint.tmpfs).map((tmpfs) => toTmpfs(tmpfs)),
   ]
   assertDistinctTargets(declared)
   if (blueprint.project === false) return declared
@@ -108,22 +128,21 @@ function assertDistinctTargets(mounts: readonly Mount[]): void {
   }
 }
 
-function toResources(resources: NonNullable<Blueprint['resources']>): Resources {
-  const { cpus, memory, disk, pids } = resources
-  return {
-    ...(cpus === undefined ? {} : { cpus: parseCpus(cpus) }),
-    ...(memory === undefined ? {} : { memoryBytes: parseSize(memory) }),
-    ...(disk === undefined ? {} : { diskBytes: parseSize(disk) }),
-    ...(pids === undefined ? {} : { pids }),
-  }
+function toResources({ cpus, memory, disk, pids }: NonNullable<Blueprint['resources']> = {}): Resources {
+  return omitUndefined({
+    cpus: cpus === undefined ? cpus : parseCpus(cpus),
+    memoryBytes: memory === undefined ? memory : parseSize(memory),
+    diskBytes: disk === undefined ? disk : parseSize(disk),
+    pids,
+  })
 }
 
-function toSecurity(security: NonNullable<Blueprint['security']>): Security {
+function toSecurity(security: Blueprint['security'] = {}): Security {
   const { privileged = false, capAdd = [], capDrop = [], securityOpt = [], devices = [] } = security
   return { privileged, capAdd, capDrop, securityOpt, devices }
 }
 
-function toLifecycle(stages: NonNullable<Blueprint['lifecycle']>): Lifecycle {
+function toLifecycle(stages: Blueprint['lifecycle'] = {}): Lifecycle {
   return {
     initialize: toStage(stages.initialize),
     onCreate: toStage(stages.onCreate),

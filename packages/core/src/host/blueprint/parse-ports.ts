@@ -16,17 +16,11 @@ export function parsePort(value: number | string | BlueprintPort): readonly Port
     const { container, host, hostIp = localhost, protocol = 'tcp' } = value
     return [{ container, ...(host ? { host } : {}), hostIp, protocol }]
   }
-  const text = String(value).trim()
-  const match =
-    /^(?:(\[[\da-fA-F:.]+\]|[\d.]+|\*):(?=[^/]*:|:))?(?:(\d*(?:-\d+)?):)?(\d+(?:-\d+)?)(?:\/(tcp|udp))?$/i.exec(
-      text,
-    )
+  const match = portForm.exec(String(value).trim())
   if (match === null) throw invalidQuantity(value, form)
-  const [, address, hostText, containerText, protocol] = match
-  const container = parseRange(containerText ?? '', value)
-  const host = hostText === undefined ? container : hostText === '' ? [] : parseRange(hostText, value, 0)
-  if (hostText && host.length !== container.length)
-    throw invalidQuantity(value, 'two port ranges of equal length')
+  const [, address, hostText, containerText = '', protocol] = match
+  const container = parseRange(containerText, value)
+  const host = parseHost(hostText, container, value)
   const common = {
     hostIp: parseAddress(address, value),
     protocol: protocol?.toLowerCase() === 'udp' ? 'udp' : 'tcp',
@@ -36,6 +30,23 @@ export function parsePort(value: number | string | BlueprintPort): readonly Port
     ...(host[index] ? { host: host[index] } : {}),
     ...common,
   }))
+}
+
+/** [address:][host:]container[/protocol]; an address needs a colon after the host's part, which may be empty. */
+const portForm =
+  /^(?:(\[[\da-fA-F:.]+\]|[\d.]+|\*):(?=[^/]*:|:))?(?:(\d*(?:-\d+)?):)?(\d+(?:-\d+)?)(?:\/(tcp|udp))?$/i
+
+/** Nothing before the colon: free ports. No colon: the same ports. */
+function parseHost(
+  text: string | undefined,
+  container: readonly number[],
+  value: unknown,
+): readonly number[] {
+  if (text === undefined) return container
+  if (text === '') return []
+  const host = parseRange(text, value, 0)
+  if (host.length !== container.length) throw invalidQuantity(value, 'two port ranges of equal length')
+  return host
 }
 
 function parseRange(text: string, value: unknown, lowest = 1): number[] {

@@ -51,6 +51,6 @@ export function parseCpus(value: string | number): number {
 export function invalidQuantity(value: unknown, expected: string): HolmError {
   return new HolmError('HOLM_BLUEPRINT_INVALID', `${JSON.stringify(value)} is not ${expected}`, {
     hint: `Write ${expected}.`,
-    details: { value: value as string },
+    details: { value },
   })
 }

@@ -42,11 +42,11 @@ describe('assertProviderOptions', () => {
   })
 
   it.each([
-    [{ lxc: { ok: false } }, 'lxc', schema, 'providers.lxc: ok: must be true; whole'],
-    [{ lxc: {} }, 'lxc', undefined, 'providers.lxc: the provider lxc takes no options'],
-    [{ dokcer: {} }, 'lxc', undefined, 'providers.dokcer: no provider has this id, did you mean "docker"?'],
-  ])('%j', async (providers, id, schema, message) => {
-    await expect(assertProviderOptions(specWith(providers), id, schema, ['lxc'])).rejects.toMatchObject({
+    [{ lxc: { ok: false } }, schema, 'providers.lxc: ok: must be true; whole'],
+    [{ lxc: {} }, undefined, 'providers.lxc: the provider lxc takes no options'],
+    [{ dokcer: {} }, undefined, 'providers.dokcer: no provider has this id, did you mean "docker"?'],
+  ])('%j', async (providers, schema, message) => {
+    await expect(assertProviderOptions(specWith(providers), 'lxc', schema, ['lxc'])).rejects.toMatchObject({
       code: 'HOLM_BLUEPRINT_INVALID',
       message,
     })

@@ -1,3 +1,4 @@
+import { omitUndefined } from './omit-undefined.ts'
 import { HolmError } from '../../errors.ts'
 import { didYouMean } from './did-you-mean.ts'
 import { isBlankCommand, toCommand } from './parse-commands.ts'
@@ -13,7 +14,7 @@ type Services = Readonly<Record<string, BlueprintService>>
  * Services in the order they can be started in: dependencies first, otherwise as written. Throws HOLM_BLUEPRINT_INVALID for
  * unknown dependencies and HOLM_BLUEPRINT_CYCLE with the names of the circle.
  */
-export function toServices(services: Services): readonly ServiceSpec[] {
+export function toServices(services: Services = {}): readonly ServiceSpec[] {
   assertDependencies(services)
   return orderServices(services).flatMap((name) => {
     const service = services[name]
@@ -53,7 +54,7 @@ function toService(name: string, service: BlueprintService): ServiceSpec {
   return {
     name,
     ...(hasCommand ? { command: toCommand(command) } : {}),
-    ...(image === undefined ? {} : { image }),
+    ...omitUndefined({ image }),
     env: toEnvironment(service.environment),
     ports: uniquePorts((service.ports ?? []).flatMap((port) => parsePort(port))),
     dependsOn: [...new Set(service.depends_on)],

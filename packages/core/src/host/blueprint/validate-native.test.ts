@@ -11,7 +11,7 @@ async function validate(text: string, source = 'holm.yaml') {
 async function messages(text: string): Promise<string> {
   return validate(text).then(
     () => 'valid',
-    (error: unknown) => String((error as Error).message),
+    (error: Error) => error.message,
   )
 }
 

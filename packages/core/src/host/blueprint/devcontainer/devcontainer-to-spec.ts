@@ -5,6 +5,8 @@ import { devcontainerId, substitute } from './variables.ts'
 import { formatPath } from '../plain-value.ts'
 import { homeOf, parseTarget } from '../parse-mounts.ts'
 import { mergeImageMetadata, metadataLabel } from './image-metadata.ts'
+import { omitUndefined } from '../omit-undefined.ts'
+import { originOf } from '../native-to-spec.ts'
 import { parseMount } from './mount-text.ts'
 import { parsePort, uniquePorts } from '../parse-ports.ts'
 import { parseRunArgs } from './run-args.ts'
@@ -20,6 +22,7 @@ import type {
   LifecycleStage,
   Mount,
   PortRequest,
+  Security,
 } from '../../../spec.ts'
 import type { HostRequirements, LoadedBlueprint, SpecInput, SpecResult } from '../loaded-blueprint.ts'
 import type { MergedDevcontainer } from './image-metadata.ts'
@@ -130,21 +133,16 @@ function workspaceWarnings({ merged, workspace: { folder, mount } }: Translation
 function buildSpec(translation: Translation, ports: readonly PortRequest[]): EnvironmentSpec {
   const { loaded, input, merged, runArgs } = translation
   const { config } = merged
+  const { cpus, memoryBytes, pids, network = 'default' } = runArgs
   const name = input.name ?? loaded.defaultName
   assertEnvironmentName(name)
   const user = config.containerUser ?? runArgs.user
-  const { cpus, memoryBytes, pids } = runArgs
   return {
     name,
-    origin: {
-      blueprint: config.name ?? loaded.defaultName,
-      source: loaded.source,
-      format: loaded.format,
-      project: loaded.project,
-    },
+    origin: originOf(loaded, config.name),
     base: withCache(input.base, config),
     hostname: runArgs.hostname ?? name,
-    ...(user === undefined ? {} : { user }),
+    ...omitUndefined({ user }),
     matchUserId: config.updateRemoteUserUID ?? true,
     main: config.overrideCommand === false ? 'base' : 'hold',
     init: config.init === true || runArgs.init,
@@ -153,19 +151,9 @@ function buildSpec(translation: Translation, ports: readonly PortRequest[]): Env
     mounts: toMounts(translation),
     ports,
     expose: [],
-    network: runArgs.network ?? 'default',
-    resources: {
-      ...(cpus === undefined ? {} : { cpus }),
-      ...(memoryBytes === undefined ? {} : { memoryBytes }),
-      ...(pids === undefined ? {} : { pids }),
-    },
-    security: {
-      privileged: config.privileged === true || runArgs.privileged,
-      capAdd: unique([...(config.capAdd ?? []), ...runArgs.capAdd]),
-      capDrop: unique(runArgs.capDrop),
-      securityOpt: unique([...(config.securityOpt ?? []), ...runArgs.securityOpt]),
-      devices: unique(runArgs.devices),
-    },
+    network,
+    resources: omitUndefined({ cpus, memoryBytes, pids }),
+    security: toSecurity(translation),
     provision: { packages: [], tools: {}, setup: [], postInstall: [] },
     lifecycle: toLifecycle(merged),
     services: [],
@@ -173,6 +161,17 @@ function buildSpec(translation: Translation, ports: readonly PortRequest[]): Env
     shutdown: config.shutdownAction === 'none' ? 'none' : 'stop',
     options: toOptions(runArgs, merged.requirements),
     labels: { ...runArgs.labels, ...input.labels },
+  }
+}
+
+function toSecurity({ merged: { config }, runArgs }: Translation): Security {
+  const { capAdd = [], securityOpt = [] } = config
+  return {
+    privileged: config.privileged === true || runArgs.privileged,
+    capAdd: unique([...capAdd, ...runArgs.capAdd]),
+    capDrop: unique(runArgs.capDrop),
+    securityOpt: unique([...securityOpt, ...runArgs.securityOpt]),
+    devices: unique(runArgs.devices),
   }
 }
 
@@ -189,7 +188,7 @@ function withCache(base: Base, config: DevcontainerConfig): Base {
 function toExec({ merged, workspace }: Translation, containerUser: string | undefined): ExecDefaults {
   const user = merged.config.remoteUser ?? containerUser
   return {
-    ...(user === undefined ? {} : { user }),
+    ...omitUndefined({ user }),
     workdir: workspace.folder,
     env: merged.config.remoteEnv ?? {},
     probe: merged.config.userEnvProbe ?? 'loginInteractiveShell',
@@ -256,7 +255,7 @@ function at<Value>(path: readonly (string | number)[], parse: () => Value): Valu
     if (!isHolmError(error)) throw error
     const { code, message, hint } = error
     throw new HolmError(code, `${formatPath(path)}: ${message}`, {
-      ...(hint === undefined ? {} : { hint }),
+      ...omitUndefined({ hint }),
       details: { ...error.details, path },
     })
   }

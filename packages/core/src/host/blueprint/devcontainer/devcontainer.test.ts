@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadDevcontainer } from './load-devcontainer.ts'
-import { resolveContainerVariables } from '../container-variables.ts'
 import { toSpec } from '../to-spec.ts'
 import { unmetRequirements } from './host-requirements.ts'
 import type { SpecInput } from '../loaded-blueprint.ts'
@@ -265,71 +264,59 @@ describe('the spec', () => {
   it('maps the known runArgs', async () => {
     const { spec, warnings } = await translate({
       runArgs: [
-        ...[
-          '--cap-add=SYS_ADMIN',
-          '--cap-drop',
-          'NET_RAW',
-          '--security-opt',
-          'label=disable',
-          '--device=/dev/kvm',
-          '--init',
-        ],
-        ...[
-          '--network=host',
-          '-h',
-          'box',
-          '--cpus=1.5',
-          '-m',
-          '2g',
-          '--pids-limit=100',
-          '-e',
-          'A=1',
-          '-e',
-          'TOKEN',
-          '--env=NOPE',
-        ],
-        ...[
-          '-v',
-          '/data:/data:ro',
-          '-v',
-          'vol:/vol',
-          '-v=./sub:/sub',
-          '--mount',
-          'type=tmpfs,target=/t',
-          '--tmpfs=/tt:size=1m',
-        ],
-        ...[
-          '-p',
-          '8080:80',
-          '-p9090:90/udp',
-          '--publish=70',
-          '-u',
-          'dev',
-          '--label',
-          'a=b=c',
-          '--name',
-          'mine',
-          '--rm',
-          '-it',
-        ],
-        ...[
-          '--shm-size=1g',
-          '--gpus',
-          'all',
-          '--runtime=runsc',
-          '--platform',
-          'linux/arm64',
-          '--ulimit',
-          'nofile=1:2',
-        ],
-        ...[
-          '--ulimit=core=0',
-          '--add-host=host.docker.internal:host-gateway',
-          '--dns',
-          '1.1.1.1',
-          '--privileged=false',
-          '--ipc=host',
-        ],
+        '--cap-add=SYS_ADMIN',
+        '--cap-drop',
+        'NET_RAW',
+        '--security-opt',
+        'label=disable',
+        '--device=/dev/kvm',
+        '--init',
+        '--network=host',
+        '-h',
+        'box',
+        '--cpus=1.5',
+        '-m',
+        '2g',
+        '--pids-limit=100',
+        '-e',
+        'A=1',
+        '-e',
+        'TOKEN',
+        '--env=NOPE',
+        '-v',
+        '/data:/data:ro',
+        '-v',
+        'vol:/vol',
+        '-v=./sub:/sub',
+        '--mount',
+        'type=tmpfs,target=/t',
+        '--tmpfs=/tt:size=1m',
+        '-p',
+        '8080:80',
+        '-p9090:90/udp',
+        '--publish=70',
+        '-u',
+        'dev',
+        '--label',
+        'a=b=c',
+        '--name',
+        'mine',
+        '--rm',
+        '-it',
+        '--shm-size=1g',
+        '--gpus',
+        'all',
+        '--runtime=runsc',
+        '--platform',
+        'linux/arm64',
+        '--ulimit',
+        'nofile=1:2',
+        '--ulimit=core=0',
+        '--add-host=host.docker.internal:host-gateway',
+        '--dns',
+        '1.1.1.1',
+        '--privileged=false',
+        '--ipc=host',
       ],
     })
     expect(spec).toMatchObject({
@@ -395,92 +382,5 @@ describe('the spec', () => {
       'the blueprint needs 8.0 GiB of memory, this machine has 4.0 GiB',
     ])
     expect((await translate({ hostRequirements: { gpu: 'optional' } })).spec.options).toEqual({})
-  })
-})
-
-describe('the image label', () => {
-  const withLabel = (config: Record<string, unknown>, label: string) => {
-    const base = { kind: 'image', reference: 'x' } as const
-    return translate(config, {
-      base,
-      baseInfo: { base, id: 'x', labels: { 'devcontainer.metadata': label }, env: {} },
-    })
-  }
-
-  it('is merged, the file last', async () => {
-    const label = JSON.stringify([
-      {
-        id: 'feature',
-        init: true,
-        capAdd: ['A'],
-        mounts: ['source=old,target=/m', 'source=id-${devcontainerId},target=/id'],
-        entrypoint: '/init.sh',
-      },
-      {
-        remoteUser: 'vscode',
-        containerEnv: { A: 'image', B: 'image' },
-        remoteEnv: { X: '1' },
-        onCreateCommand: 'image-create',
-        forwardPorts: [5000],
-        hostRequirements: { cpus: 8, memory: '1gb' },
-        waitFor: 'postCreateCommand',
-        userEnvProbe: 'none',
-      },
-    ])
-    const { spec, requirements, warnings } = await withLabel(
-      {
-        capAdd: ['B', 'A'],
-        mounts: ['source=new,target=/m'],
-        containerEnv: { B: 'file' },
-        remoteEnv: { X: null },
-        onCreateCommand: ['file-create'],
-        forwardPorts: [5000, 6000],
-        hostRequirements: { cpus: 2, memory: '2gb' },
-        userEnvProbe: 'loginShell',
-      },
-      label,
-    )
-    expect(spec).toMatchObject({
-      init: true,
-      env: { A: 'image', B: 'file' },
-      exec: { user: 'vscode', env: { X: null }, probe: 'loginShell' },
-      security: { capAdd: ['A', 'B'] },
-      lifecycle: {
-        onCreate: [[{ shell: 'image-create' }], [{ argv: ['file-create'] }]],
-        waitFor: 'postCreate',
-      },
-    })
-    expect(spec.ports.map((port) => port.container)).toEqual([5000, 6000])
-    expect(spec.mounts).toContainEqual({ type: 'volume', source: 'new', target: '/m', readonly: false })
-    expect(spec.mounts.find((mount) => mount.target === '/id')).toMatchObject({
-      source: expect.stringMatching(/^id-[0-9a-v]{52}$/) as string,
-    })
-    expect(requirements).toEqual({ cpus: 8, memoryBytes: 2 * 1024 ** 3 })
-    expect(warnings).toEqual([expect.stringContaining('/init.sh')])
-  })
-
-  it('may be one object, and broken parts of it are warnings', async () => {
-    expect((await withLabel({}, '{"remoteUser": "node"}')).spec.exec.user).toBe('node')
-    expect((await withLabel({}, 'not json')).warnings).toEqual([expect.stringContaining('is no JSON')])
-    const { spec, warnings } = await withLabel(
-      {},
-      '[5, {"init": "yes", "privileged": true, "hostRequirements": {"memory": "x"}}]',
-    )
-    expect(spec.security.privileged).toBe(true)
-    expect(warnings).toHaveLength(3)
-  })
-})
-
-describe('resolveContainerVariables', () => {
-  it('knows names and defaults', () => {
-    const inside = { PATH: '/bin', EMPTY: '' }
-    expect(resolveContainerVariables('${containerEnv:PATH}:/x', inside)).toBe('/bin:/x')
-    expect(
-      resolveContainerVariables(
-        '[${containerEnv:NOPE:d:e}${containerEnv:NOPE}${containerEnv:EMPTY:z}]',
-        inside,
-      ),
-    ).toBe('[d:e]')
-    expect(resolveContainerVariables('${other}', inside)).toBe('${other}')
   })
 })

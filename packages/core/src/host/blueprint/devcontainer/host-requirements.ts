@@ -1,3 +1,4 @@
+import { omitUndefined } from '../omit-undefined.ts'
 import { parseSize } from '../parse-quantity.ts'
 import type { DevcontainerRequirements } from './devcontainer-config.ts'
 import type { HostRequirements } from '../loaded-blueprint.ts'
@@ -5,26 +6,27 @@ import type { HostRequirements } from '../loaded-blueprint.ts'
 /** `{ memory: '4gb' }` to bytes. Throws HOLM_BLUEPRINT_INVALID. */
 export function toRequirements(requirements: DevcontainerRequirements): HostRequirements {
   const { cpus, memory, storage, gpu } = requirements
-  return {
-    ...(cpus === undefined ? {} : { cpus }),
-    ...(memory === undefined ? {} : { memoryBytes: parseSize(memory) }),
-    ...(storage === undefined ? {} : { storageBytes: parseSize(storage) }),
-    ...(gpu === undefined || gpu === false ? {} : { gpu: gpu === 'optional' ? 'optional' : 'required' }),
-  }
+  return omitUndefined({
+    cpus,
+    memoryBytes: memory === undefined ? memory : parseSize(memory),
+    storageBytes: storage === undefined ? storage : parseSize(storage),
+    gpu: toGpu(gpu),
+  })
+}
+
+function toGpu(gpu: DevcontainerRequirements['gpu']): HostRequirements['gpu'] {
+  if (gpu === undefined || gpu === false) return undefined
+  return gpu === 'optional' ? 'optional' : 'required'
 }
 
 /** The larger of each. */
 export function mergeRequirements(left: HostRequirements, right: HostRequirements): HostRequirements {
-  const cpus = larger(left.cpus, right.cpus)
-  const memoryBytes = larger(left.memoryBytes, right.memoryBytes)
-  const storageBytes = larger(left.storageBytes, right.storageBytes)
-  const gpu = left.gpu === 'required' ? left.gpu : (right.gpu ?? left.gpu)
-  return {
-    ...(cpus === undefined ? {} : { cpus }),
-    ...(memoryBytes === undefined ? {} : { memoryBytes }),
-    ...(storageBytes === undefined ? {} : { storageBytes }),
-    ...(gpu === undefined ? {} : { gpu }),
-  }
+  return omitUndefined({
+    cpus: larger(left.cpus, right.cpus),
+    memoryBytes: larger(left.memoryBytes, right.memoryBytes),
+    storageBytes: larger(left.storageBytes, right.storageBytes),
+    gpu: left.gpu === 'required' ? left.gpu : (right.gpu ?? left.gpu),
+  })
 }
 
 function larger(left: number | undefined, right: number | undefined): number | undefined {

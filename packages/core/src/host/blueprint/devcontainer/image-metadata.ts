@@ -1,8 +1,13 @@
-import { innerStages } from './devcontainer-config.ts'
+import { parseSize } from '../parse-quantity.ts'
 import { isRecord } from '../plain-value.ts'
 import { mergeRequirements, toRequirements } from './host-requirements.ts'
 import type { BlueprintCommand } from '../../../blueprint.ts'
-import type { DevcontainerConfig, DevcontainerMetadata, DevcontainerMount } from './devcontainer-config.ts'
+import type {
+  DevcontainerConfig,
+  DevcontainerMetadata,
+  DevcontainerMount,
+  innerStages,
+} from './devcontainer-config.ts'
 import type { HostRequirements } from '../loaded-blueprint.ts'
 
 export const metadataLabel = 'devcontainer.metadata'
@@ -142,13 +147,16 @@ const metadataKeys: Readonly<Record<keyof DevcontainerMetadata, Guard>> = {
 function isRequirements(value: unknown): boolean {
   if (!isRecord(value)) return false
   const { cpus, memory, storage } = value
-  if (cpus !== undefined && typeof cpus !== 'number') return false
+  return (
+    (cpus === undefined || typeof cpus === 'number') &&
+    [memory, storage].every((size) => size === undefined || isSize(size))
+  )
+}
+
+function isSize(value: unknown): boolean {
+  if (typeof value !== 'string') return false
   try {
-    toRequirements({
-      ...(memory === undefined ? {} : { memory: String(memory) }),
-      ...(storage === undefined ? {} : { storage: String(storage) }),
-    })
-    return true
+    return parseSize(value) > 0
   } catch {
     return false
   }

@@ -1,3 +1,4 @@
+import { omitUndefined } from '../omit-undefined.ts'
 import { basename, dirname, resolve } from 'node:path'
 import { HolmError, isHolmError } from '../../../errors.ts'
 import { createVariables, devcontainerToSpec } from './devcontainer-to-spec.ts'
@@ -135,8 +136,7 @@ function toBase(config: DevcontainerConfig, source: string): BlueprintBase {
     return {
       dockerfile: resolve(directory, dockerfile),
       context: resolve(directory, build.context ?? config.context ?? '.'),
-      ...(build.args === undefined ? {} : { args: build.args }),
-      ...(build.target === undefined ? {} : { target: build.target }),
+      ...omitUndefined({ args: build.args, target: build.target }),
     }
   }
   if (image !== undefined) return { image }
@@ -160,7 +160,7 @@ function placed<Value>({ source, document }: DevcontainerFile, work: () => Value
     const position = document.locate(path as DocumentPath)
     const where = position === undefined ? source : `${source}:${position.line}:${position.column}`
     throw new HolmError(error.code, `${where}: ${error.message}`, {
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      ...omitUndefined({ hint: error.hint }),
       cause: error,
       details: { ...error.details, source, ...position },
     })
