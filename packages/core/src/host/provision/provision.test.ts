@@ -242,6 +242,15 @@ describe('being root', () => {
     )
   })
 
+  it('is not needed where the base is this machine', async () => {
+    const inside = createDebian(['git'], (command) =>
+      command.includes('uid=') ? { stdout: 'uid=1000\nhas=apt-get\nhas=sudo\n' } : undefined,
+    )
+    const spec = { ...specWith({ packages: ['git'], setup: ['true'] }), base: { kind: 'host' } as const }
+    await run(spec, inside)
+    expect(inside.commands().some((command) => command.startsWith('sudo'))).toBe(false)
+  })
+
   it('is an error where there is no sudo', async () => {
     const inside = createDebian([], (command) =>
       command.includes('uid=') ? { stdout: 'uid=1000\nhas=apt-get\n' } : undefined,

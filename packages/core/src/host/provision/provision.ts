@@ -56,8 +56,10 @@ export async function provisionWith(spec: ProvisionSpec, options: ProvisionOptio
 async function openContext({ base }: ProvisionSpec, options: ProvisionOptions): Promise<PackageContext> {
   const { inside, reporter, signal, retryDelayMs = 2000 } = options
   const machine = await probeMachine(inside)
-  const asRoot = createRunAsRoot(inside, machine)
-  return { asRoot, machine, reporter, signal, retryDelayMs, shared: base.kind === 'host' }
+  const shared = base.kind === 'host'
+  // Nothing can be installed into this machine from inside, so nobody has to be root there.
+  const asRoot = shared ? inside.run : createRunAsRoot(inside, machine)
+  return { asRoot, machine, reporter, signal, retryDelayMs, shared }
 }
 
 async function provisionPackages(packages: readonly string[], context: PackageContext): Promise<void> {
