@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { HolmError, assertNotAborted } from '../../errors.ts'
-import { createFolder } from '../config/paths.ts'
+import { HolmError, assertNotAborted, isHolmError } from '../../errors.ts'
+import { createFolder, unreadableError } from '../config/paths.ts'
 
 const patienceMs = 120_000
 
@@ -20,8 +20,20 @@ export async function withPluginsLock<Result>(
   options: LockOptions,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const { DatabaseSync } = createRequire(import.meta.url)('node:sqlite') as typeof import('node:sqlite')
   const path = join(createFolder(options.dataFolder), 'plugins.lock')
+  try {
+    return await holdLock(path, options, work)
+  } catch (error) {
+    throw isSystemError(error) ? unreadableError(options.dataFolder, error) : error
+  }
+}
+
+async function holdLock<Result>(
+  path: string,
+  options: LockOptions,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const { DatabaseSync } = createRequire(import.meta.url)('node:sqlite') as typeof import('node:sqlite')
   const database = new DatabaseSync(path, { timeout: 0 })
   try {
     await acquire(database, options)
@@ -29,6 +41,12 @@ export async function withPluginsLock<Result>(
   } finally {
     database.close()
   }
+}
+
+/** Of the file system or SQLite, not of holm: no access, read-only, disk full. */
+function isSystemError(error: unknown): boolean {
+  if (isHolmError(error) || !(error instanceof Error)) return false
+  return 'syscall' in error || 'errcode' in error
 }
 
 async function acquire(

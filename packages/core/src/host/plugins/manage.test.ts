@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
@@ -193,6 +193,20 @@ describe('link', () => {
     expect(existsSync(join(dataFolder, 'plugins'))).toBe(false)
   })
 
+  test('a linked package that was renamed or deleted since can be removed', async () => {
+    const { root, options, list } = create()
+    for (const name of ['one', 'two']) {
+      writePlugin(join(root, name), { name })
+      await linkPlugin(name, options)
+    }
+    writePlugin(join(root, 'one'), { name: 'renamed' })
+    rmSync(join(root, 'two'), { recursive: true })
+    expect(list()).toEqual(['renamed', 'two'])
+    await removePlugin('renamed', options)
+    await removePlugin('two', options)
+    expect(list()).toEqual([])
+  })
+
   test('what would fail later is refused now', async () => {
     const { root, options, list } = create({ x: { name: 'x', manifest: { id: 'taken' } } })
     await installPlugin('x', options)
@@ -204,6 +218,19 @@ describe('link', () => {
     await expect(linkPlugin('nowhere', options)).rejects.toMatchObject({ code: 'HOLM_PLUGIN_INVALID' })
     expect(list()).toEqual(['x'])
   })
+})
+
+test('a data folder that cannot be written says which and what to do', async () => {
+  const { root, options } = create({ x: { name: 'x' } })
+  writeFiles(root, { file: '' })
+  mkdirSync(join(root, 'taken/plugins.lock'), { recursive: true })
+  for (const dataFolder of [join(root, 'file/data'), join(root, 'taken')]) {
+    await expect(installPlugin('x', { ...options, dataFolder })).rejects.toMatchObject({
+      code: 'HOLM_CONFIG_UNREADABLE',
+      message: expect.stringContaining(dataFolder),
+      hint: expect.stringContaining('HOLM_HOME'),
+    })
+  }
 })
 
 describe('remove', () => {

@@ -65,8 +65,11 @@ export async function removePlugin(name: string, options: ManageOptions): Promis
 
 async function removeFrom(folder: string, plugin: PluginDescriptor, options: ManageOptions): Promise<void> {
   if (plugin.origin === 'linked') {
-    const { [plugin.name]: _removed, ...links } = readLinks(folder)
-    await writeLinks(folder, links)
+    // By path too: its package may have been renamed since it was linked.
+    const links = Object.entries(readLinks(folder)).filter(
+      ([name, path]) => name !== plugin.name && path !== plugin.path,
+    )
+    await writeLinks(folder, Object.fromEntries(links))
     return
   }
   const { [plugin.name]: _removed, ...others } = readDependencies(folder)
