@@ -76,7 +76,10 @@ function createRun(options: CliOptions): Run {
   })
   const interrupts = createInterrupts({
     source: options.signals,
-    say: progress.say,
+    // Where nothing has to be cleaned up (logs -f), the end needs no announcement.
+    say: (text) => {
+      if (progress.isBusy()) progress.say(text)
+    },
     exit: (code) => {
       progress.stop()
       options.exit(code)

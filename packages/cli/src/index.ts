@@ -1,5 +1,7 @@
+import { EventEmitter } from 'node:events'
 import { runCli } from './cli.ts'
 import { openHost } from './host.ts'
+import { handledSignals } from './interrupts.ts'
 import { sanitize } from './sanitize.ts'
 import type { Streams } from './streams.ts'
 
@@ -18,7 +20,6 @@ const streams: Streams = {
 
 /** Runs holm as this process: its arguments, streams, signals and exit code. */
 export async function main(): Promise<void> {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', endOnClosedPipe)
   const code = await runCli({
     argv: process.argv.slice(2),
     cwd: process.cwd(),
@@ -26,15 +27,25 @@ export async function main(): Promise<void> {
     streams,
     openHost,
     sanitize,
-    signals: process,
+    signals: createSignals(),
     exit: (exitCode) => process.exit(exitCode),
   })
   // A socket or timer that a plugin left open must not keep the command alive.
   process.exit(code)
 }
 
-/** Nobody reads any more (`holm list | head -1`): Node reports it as an error, the rest of holm knows it as a signal. */
-function endOnClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error
-  process.emit('SIGPIPE', 'SIGPIPE')
+/**
+ * Passes the signals of this process on. A closed pipe (`holm list | head -1`) is an error of the stream in Node, not a
+ * signal: taking and leaving SIGPIPE itself would make the next write kill the process.
+ */
+function createSignals(): EventEmitter {
+  const signals = new EventEmitter()
+  for (const signal of handledSignals) process.on(signal, () => signals.emit(signal, signal))
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      signals.emit('SIGPIPE', 'SIGPIPE')
+    })
+  }
+  return signals
 }

@@ -1,7 +1,9 @@
 import { EventEmitter } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { isHolmError } from '@holm/core'
-import type { UpResult } from '@holm/core'
+import type { LogChunk, UpResult } from '@holm/core'
+import { createFakeHost } from '../test/fake-host.ts'
+import type { OpenHost } from './host.ts'
 import { runHolm } from '../test/run-holm.ts'
 import { createInterrupts } from './interrupts.ts'
 
@@ -14,14 +16,28 @@ describe('interrupts', () => {
       setImmediate(() => signals.emit('SIGINT', 'SIGINT'))
       return promise
     }
-    const run = await runHolm(['up'], { host: { up }, signals })
+    const openHost: OpenHost = ({ onEvent }) => {
+      onEvent({ type: 'step-started', environment: 'web', step: 'setup' })
+      return Promise.resolve(createFakeHost({ up }))
+    }
+    const run = await runHolm(['up'], { openHost, signals })
     expect(run.stderr).toMatchInlineSnapshot(`
       "interrupted: stopping and cleaning up (Ctrl-C again within 2 s: stop at once)
       error HOLM_INTERRUPTED: interrupted by SIGINT
       "
     `)
-    expect(run).toMatchObject({ code: 130, exits: [], closed: 1 })
+    expect(run).toMatchObject({ code: 130, exits: [] })
     expect(signals.listenerCount('SIGINT')).toBe(0)
+  })
+
+  it('ends a command that follows without a word', async () => {
+    const signals = new EventEmitter()
+    async function* follow(): AsyncIterable<LogChunk> {
+      yield { stream: 'stdout', data: Buffer.from('one\n') }
+      signals.emit('SIGINT', 'SIGINT')
+    }
+    const run = await runHolm(['logs', '-f'], { host: { logs: follow }, signals })
+    expect(run).toMatchObject({ code: 130, stdout: 'one\n', stderr: '' })
   })
 
   it('ends at once at a second one within two seconds, aborts again after that', () => {

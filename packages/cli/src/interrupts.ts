@@ -1,6 +1,8 @@
 import { HolmError } from '@holm/core'
 
-const handled = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGPIPE'] as const
+/** Signals of the operating system that holm handles. */
+export const handledSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
+const handled = [...handledSignals, 'SIGPIPE'] as const
 const patienceMs = 2000
 
 export interface Interrupts {
@@ -12,7 +14,7 @@ export interface Interrupts {
 }
 
 export interface InterruptOptions {
-  /** Where signals come from: the process, or a fake of it. */
+  /** Emits signals by their names. SIGPIPE is not the operating system's: it tells of a stream's EPIPE. */
   readonly source: NodeJS.EventEmitter
   readonly say: (text: string) => void
   /** Ends this process now. */

@@ -3,6 +3,7 @@ import { PassThrough, Writable } from 'node:stream'
 import type { HostApi } from '@holm/core'
 import { sanitize } from '@holm/core/host'
 import { runCli } from '../src/cli.ts'
+import type { OpenHost } from '../src/host.ts'
 import type { Streams } from '../src/streams.ts'
 import { createFakeHost } from './fake-host.ts'
 import type { FakeHostParts } from './fake-host.ts'
@@ -10,7 +11,7 @@ import type { FakeHostParts } from './fake-host.ts'
 export interface RunHolmOptions {
   readonly host?: FakeHostParts
   /** Opens the host instead of the fake; for hosts that cannot be opened. */
-  readonly openHost?: () => Promise<HostApi>
+  readonly openHost?: OpenHost
   readonly env?: Readonly<Record<string, string>>
   /** All three streams are a terminal of this width. */
   readonly columns?: number

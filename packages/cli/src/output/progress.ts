@@ -10,6 +10,8 @@ export interface Progress {
   onEvent(event: HolmEvent): void
   /** Prints a line of holm's own between the steps, also with --quiet. */
   say(text: string): void
+  /** A step is running: an interrupt has something to clean up. */
+  isBusy(): boolean
   /** Leaves the terminal as it was; later events are still understood. */
   stop(): void
 }
@@ -38,7 +40,6 @@ export function createProgress(options: ProgressOptions): Progress {
     for (const line of text.replace(/\n$/, '').split('\n')) print(style.faint(`  | ${line}`))
   }
   const show = (event: HolmEvent): void => {
-    steps.update(cleanEvent(event, sanitize))
     if (event.type === 'output' && verbose) printOutput(sanitize(event.text))
     const line = renderEnd(event, { style, sanitize })
     const isFast = event.type === 'step-done' && block !== undefined && event.elapsedMs < noticeableMs
@@ -48,10 +49,12 @@ export function createProgress(options: ProgressOptions): Progress {
   }
   return {
     onEvent(event) {
-      if (event.type === 'warning') print(renderWarning(event, { style, sanitize }))
-      else if (!quiet) show(event)
+      if (event.type === 'warning') return print(renderWarning(event, { style, sanitize }))
+      steps.update(cleanEvent(event, sanitize))
+      if (!quiet) show(event)
     },
     say: (text) => print(style.caution(text)),
+    isBusy: () => !steps.isIdle(),
     stop: () => block?.stop(),
   }
 }
