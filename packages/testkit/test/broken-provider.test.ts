@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { runChecks } from '../src/index.ts'
-import { brokenProviders, usualSuites } from './broken.ts'
+import { usualSuites } from './broken.ts'
+import { brokenExec } from './broken-exec.ts'
+import { brokenFacets } from './broken-facets.ts'
+import { brokenLife } from './broken-life.ts'
 import { memoryKit } from './subject.ts'
 
 /** Long enough for a machine under load, short enough for checks that wait in vain. */
@@ -8,7 +11,7 @@ const timeoutMs = 12_000
 
 // The test of the test: a rule that is broken is noticed by the checks that guard it, and by no others.
 describe('the kit', () => {
-  for (const { what, breakIt, options, suites, fails } of brokenProviders) {
+  for (const { what, breakIt, options, suites, fails } of [...brokenExec, ...brokenLife, ...brokenFacets]) {
     it.concurrent(`notices that ${what}`, { timeout: 10 * timeoutMs }, async () => {
       const wanted = (id: string): boolean => (suites ?? usualSuites).includes(id.split(': ')[0] ?? '')
       const results = await runChecks({ ...memoryKit(breakIt), timeoutMs, ...options }, wanted)
