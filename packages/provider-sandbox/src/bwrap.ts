@@ -1,4 +1,4 @@
-import type { Operation } from './plan.ts'
+import { render, type Operation, type Renderer } from './plan.ts'
 import type { SandboxRecord } from './record.ts'
 
 /** Blocks for ever, after it has told descriptor 3 that the root is ready. */
@@ -8,7 +8,7 @@ const holdCommand = ['/bin/sh', '-c', 'echo ready >&3; exec 3>&-; exec sleep 214
 export function bwrapArgv(record: SandboxRecord, plan: readonly Operation[]): string[] {
   return [
     'bwrap',
-    ...plan.flatMap(bwrapOperation),
+    ...plan.flatMap((step) => render(bwrapRenderer, step)),
     '--unshare-pid',
     '--unshare-ipc',
     '--unshare-uts',
@@ -26,34 +26,24 @@ export function bwrapArgv(record: SandboxRecord, plan: readonly Operation[]): st
   ]
 }
 
-function bwrapOperation(step: Operation): string[] {
-  switch (step.op) {
-    case 'root':
-      return ['--bind', step.source, '/']
-    case 'bind':
-      return [
-        step.device === true ? '--dev-bind' : step.readonly ? '--ro-bind' : '--bind',
-        step.source,
-        step.target,
-      ]
-    case 'tmpfs':
-      return [
-        '--perms',
-        step.mode,
-        ...(step.sizeBytes === undefined ? [] : ['--size', String(step.sizeBytes)]),
-        '--tmpfs',
-        step.target,
-        ...(step.readonly === true ? ['--remount-ro', step.target] : []),
-      ]
-    case 'symlink':
-      return ['--symlink', step.to, step.target]
-    case 'directory':
-      return ['--perms', '0755', '--dir', step.target]
-    case 'proc':
-      return ['--proc', '/proc']
-    case 'dev':
-      return ['--dev', '/dev', '--perms', '1777', '--tmpfs', '/dev/shm']
-    case 'seal':
-      return ['--remount-ro', '/']
-  }
+const bwrapRenderer: Renderer = {
+  root: ({ source }) => ['--bind', source, '/'],
+  bind: ({ device, readonly, source, target }) => [
+    device === true ? '--dev-bind' : readonly ? '--ro-bind' : '--bind',
+    source,
+    target,
+  ],
+  tmpfs: ({ mode, sizeBytes, target, readonly }) => [
+    '--perms',
+    mode,
+    ...(sizeBytes === undefined ? [] : ['--size', String(sizeBytes)]),
+    '--tmpfs',
+    target,
+    ...(readonly === true ? ['--remount-ro', target] : []),
+  ],
+  symlink: ({ to, target }) => ['--symlink', to, target],
+  directory: ({ target }) => ['--perms', '0755', '--dir', target],
+  proc: () => ['--proc', '/proc'],
+  dev: () => ['--dev', '/dev', '--perms', '1777', '--tmpfs', '/dev/shm'],
+  seal: () => ['--remount-ro', '/'],
 }

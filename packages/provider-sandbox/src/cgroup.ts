@@ -97,40 +97,32 @@ function writesOf(
     const folder = path.join(old, 'holm', facts.group)
     return {
       by: `cgroup v1 ${controller}`,
-      writes: versionOne(name, value).map((write) => ({ folder, ...write })),
+      writes: versionOne[name](value).map((write) => ({ folder, ...write })),
     }
   }
   if (!facts.delegated?.controllers.includes(controller)) return undefined
   const folder = path.join(facts.delegated.folder, 'holm', facts.group)
   return {
     by: `cgroup v2 ${controller}`,
-    writes: versionTwo(name, value).map((write) => ({ folder, ...write })),
+    writes: versionTwo[name](value).map((write) => ({ folder, ...write })),
   }
 }
 
-function versionOne(name: LimitKey, value: number): { file: string; value: string }[] {
-  switch (name) {
-    case 'cpus':
-      return [
-        { file: 'cpu.cfs_period_us', value: String(periodUs) },
-        { file: 'cpu.cfs_quota_us', value: String(Math.round(value * periodUs)) },
-      ]
-    case 'memory':
-      return [{ file: 'memory.limit_in_bytes', value: String(value) }]
-    case 'pids':
-      return [{ file: 'pids.max', value: String(value) }]
-  }
+type Files = Readonly<Record<LimitKey, (value: number) => readonly { file: string; value: string }[]>>
+
+const versionOne: Files = {
+  cpus: (value) => [
+    { file: 'cpu.cfs_period_us', value: String(periodUs) },
+    { file: 'cpu.cfs_quota_us', value: String(Math.round(value * periodUs)) },
+  ],
+  memory: (value) => [{ file: 'memory.limit_in_bytes', value: String(value) }],
+  pids: (value) => [{ file: 'pids.max', value: String(value) }],
 }
 
-function versionTwo(name: LimitKey, value: number): { file: string; value: string }[] {
-  switch (name) {
-    case 'cpus':
-      return [{ file: 'cpu.max', value: `${Math.round(value * periodUs)} ${periodUs}` }]
-    case 'memory':
-      return [{ file: 'memory.max', value: String(value) }]
-    case 'pids':
-      return [{ file: 'pids.max', value: String(value) }]
-  }
+const versionTwo: Files = {
+  cpus: (value) => [{ file: 'cpu.max', value: `${Math.round(value * periodUs)} ${periodUs}` }],
+  memory: (value) => [{ file: 'memory.max', value: String(value) }],
+  pids: (value) => [{ file: 'pids.max', value: String(value) }],
 }
 
 /** Memory is counted per process; the processes of the one user inside are counted together. */

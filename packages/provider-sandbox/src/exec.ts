@@ -191,7 +191,8 @@ export async function spawnInside(
 
 /** nsenter forks for the pid namespace: its only child is the program. Waits for the fork, or the end. */
 async function findInside(pid: number | undefined, ended: () => boolean): Promise<number | undefined> {
-  while (pid !== undefined && !ended()) {
+  if (pid === undefined) return undefined
+  while (!ended()) {
     const [child] = listChildren(pid)
     if (child !== undefined) return child
     await sleep(1)

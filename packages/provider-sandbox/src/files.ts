@@ -2,7 +2,7 @@ import path from 'node:path'
 import { HolmError } from '@holm/core'
 import type { FilesFacet, Process, ProviderContext } from '@holm/core'
 import { pipeline } from 'node:stream/promises'
-import { Readable } from 'node:stream'
+import { Readable, type Writable } from 'node:stream'
 import { resolveInside } from './folders.ts'
 import { layersOf, overlayOptions } from './launch.ts'
 import { volumeSource } from './plan.ts'
@@ -10,60 +10,35 @@ import type { SandboxRecord } from './record.ts'
 import type { Session } from './session.ts'
 import { isRunning } from './state.ts'
 
+interface Transfer {
+  readonly target: string
+  readonly write: boolean
+  /** The words of tar for the path as it is where tar runs. */
+  readonly words: (place: string) => readonly string[]
+}
+
 /**
  * tar streams. Of a running environment through its own tar, so that owners and mounts are as inside; of a stopped one
  * on the folders that its files lie in.
  */
 export function createFiles(session: Session): FilesFacet {
-  const start = async (
-    name: string,
-    words: (folder: string) => readonly string[],
-    inner: { target: string; write: boolean },
-    ctx: ProviderContext,
-  ): Promise<Process> => {
-    const record = await session.require(name)
-    if (isRunning(record) && record.paused === undefined) {
-      return session.exec(
-        record,
-        {
-          argv: words(inner.target),
-          user: adminOf(record),
-          stdin: inner.write ? 'pipe' : 'ignore',
-          cwd: '/',
-        },
-        ctx,
-      )
-    }
-    const { prefix, place } = outsidePath(session, record, inner.target)
-    return ctx.runner.spawn([...prefix, ...words(place)], {
-      cwd: session.folder(name),
-      env: session.toolEnv,
-      stdin: inner.write ? 'pipe' : 'ignore',
-      signal: ctx.signal,
-    })
-  }
   return {
     put: async (name, { path: target, tar }, ctx) => {
-      const words = (folder: string): string[] => [
+      const words = (place: string): string[] => [
         'tar',
         '--extract',
         '--file=-',
         '--preserve-permissions',
-        `--directory=${folder}`,
+        `--directory=${place}`,
       ]
-      const process = await start(name, words, { target, write: true }, ctx)
+      const process = await startTar(session, { name, transfer: { target, write: true, words } }, ctx)
       process.stdout.resume()
       const errors = collectText(process.stderr)
-      if (process.stdin)
-        await pipeline(Readable.from(tar), process.stdin, { signal: ctx.signal }).catch(
-          (error: NodeJS.ErrnoException) => {
-            // tar says what is wrong, and stops reading.
-            if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
-          },
-        )
+      if (process.stdin) await feed(tar, process.stdin, ctx.signal)
       await assertDone(process, target, errors)
     },
-    async *get(name, target, ctx) {
+    async *get(name, given, ctx) {
+      const target = path.posix.normalize(given).replace(/(.)\/$/, '$1')
       const words = (place: string): string[] => [
         'tar',
         '--create',
@@ -72,26 +47,49 @@ export function createFiles(session: Session): FilesFacet {
         '--',
         path.posix.basename(place),
       ]
-      const process = await start(
-        name,
-        words,
-        { target: path.posix.normalize(target).replace(/(.)\/$/, '$1'), write: false },
-        ctx,
-      )
+      const process = await startTar(session, { name, transfer: { target, write: false, words } }, ctx)
       const errors = collectText(process.stderr)
-      let sent = false
       const held: Uint8Array[] = []
-      for await (const chunk of process.stdout) {
+      let sent = false
+      for await (const chunk of process.stdout as AsyncIterable<Uint8Array>) {
         // A tar of nothing is written too, before the error is known.
-        if (!sent && isEmptyTar(chunk as Uint8Array)) held.push(chunk as Uint8Array)
-        else {
-          sent = true
-          yield chunk as Uint8Array
-        }
+        sent ||= !isEmptyTar(chunk)
+        if (sent) yield chunk
+        else held.push(chunk)
       }
       await assertDone(process, target, errors)
       yield* held
     },
+  }
+}
+
+async function startTar(
+  session: Session,
+  { name, transfer }: { readonly name: string; readonly transfer: Transfer },
+  ctx: ProviderContext,
+): Promise<Process> {
+  const { target, write, words } = transfer
+  const record = await session.require(name)
+  const stdin = write ? 'pipe' : 'ignore'
+  if (isRunning(record) && record.paused === undefined) {
+    return session.exec(record, { argv: words(target), user: adminOf(record), stdin, cwd: '/' }, ctx)
+  }
+  const { prefix, place } = outsidePath(session, record, target)
+  return ctx.runner.spawn([...prefix, ...words(place)], {
+    cwd: session.folder(name),
+    env: session.toolEnv,
+    stdin,
+    signal: ctx.signal,
+  })
+}
+
+async function feed(tar: AsyncIterable<Uint8Array>, stdin: Writable, signal: AbortSignal): Promise<void> {
+  try {
+    await pipeline(Readable.from(tar), stdin, { signal })
+  } catch (error) {
+    // tar stops reading when it has failed, and says itself what is wrong.
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EPIPE' && code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
   }
 }
 

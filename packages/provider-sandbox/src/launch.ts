@@ -183,6 +183,7 @@ async function prepareHostFolders(record: SandboxRecord, folder: string): Promis
 /** Name resolution and the name of the machine, as a container runtime writes them. */
 async function prepareLayer(record: SandboxRecord, folder: string): Promise<void> {
   const layers = layersOf(record, folder)
+  assertPlain(layers, record.name)
   const top = layers[0] ?? ''
   const etc = resolveInside(layers, '/etc')
   if (etc.inner !== '/etc' || (etc.exists && !etc.directory)) return
@@ -200,6 +201,37 @@ async function prepareLayer(record: SandboxRecord, folder: string): Promise<void
   }
 }
 
+/** The builder mounts there before the root is closed off: a link could lead it to this machine's own folders. */
+function assertPlain(layers: readonly string[], name: string): void {
+  const linked = ['/proc', '/sys', '/dev', '/etc'].find(
+    (target) => resolveInside(layers, target).inner !== target,
+  )
+  if (linked === undefined) return
+  throw new HolmError('HOLM_BASE_INVALID', `in the root of environment ${name}, ${linked} is a link`, {
+    hint: 'Use a base in which it is a folder.',
+  })
+}
+
+/** For the same reason no mount lies behind a link that another mount brings. */
+function assertReachable(record: SandboxRecord): void {
+  for (const outer of record.mounts) {
+    if (outer.type !== 'bind') continue
+    const behind = record.mounts.find(({ target }) => {
+      const relative = path.posix.relative(outer.target, target)
+      if (relative === '' || relative.startsWith('..')) return false
+      return resolveInside([outer.source], relative).inner !== `/${relative}`
+    })
+    if (behind === undefined) continue
+    throw new HolmError(
+      'HOLM_BLUEPRINT_UNSUPPORTED',
+      `the mount ${behind.target} lies behind a link in ${outer.source}`,
+      {
+        hint: 'Mount it where no link leads.',
+      },
+    )
+  }
+}
+
 /** Folders that hold the files of a layered root while it is not mounted, top first. */
 export function layersOf(record: SandboxRecord, folder: string): readonly string[] {
   if (record.layer === 'copy') return [path.join(folder, 'root')]
@@ -211,6 +243,7 @@ async function builderArgv(
   options: LaunchOptions,
   ctx: ProviderContext,
 ): Promise<string[]> {
+  assertReachable(record)
   const rootless = record.caller.uid !== 0
   const layers = record.base.kind === 'host' ? [] : layersOf(record, options.paths.folder)
   const plan = planRoot(record, loadMachine(), {

@@ -25,6 +25,16 @@ export type Operation =
   | { readonly op: 'dev' }
   | { readonly op: 'seal' }
 
+/** How one builder does each kind of step. */
+export type Renderer = {
+  readonly [Name in Operation['op']]: (step: Extract<Operation, { op: Name }>) => string[]
+}
+
+/** The words or lines of one step. */
+export function render(renderer: Renderer, step: Operation): string[] {
+  return (renderer[step.op] as (step: Operation) => string[])(step)
+}
+
 /** What the plan has to know of this machine. */
 export interface Machine {
   /** Entries of `/`, with the target of links. */

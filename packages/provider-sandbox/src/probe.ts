@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import type { Probe, Runner } from '@holm/core'
+import type { Runner } from '@holm/core'
 import type { Backend } from './record.ts'
 
 export interface BackendProbe {

@@ -1,4 +1,4 @@
-import type { Operation } from './plan.ts'
+import { render, type Operation, type Renderer } from './plan.ts'
 import type { SandboxRecord } from './record.ts'
 
 /** A mounted file system of this machine. */
@@ -40,13 +40,14 @@ export interface BuildFacts {
  * any program of the base: nothing of the base is ever executed here. At the end it only waits, and so reaps orphans.
  */
 export function buildScript(record: SandboxRecord, plan: readonly Operation[], facts: BuildFacts): string {
+  const renderer = shellRenderer(facts)
   return [
     'set -e',
     'read h _ </proc/self/stat',
     'echo "init $h" >&3',
     'r=$PWD/root',
     ...(plan[0]?.op === 'root' ? [] : ['mount -t tmpfs -o mode=0755,nosuid,nodev tmpfs "$r"']),
-    ...plan.flatMap((step) => shellOperation(step, facts)),
+    ...plan.flatMap((step) => render(renderer, step)),
     `hostname -- ${quote(record.hostname)} 2>/dev/null || echo ${quote(record.hostname)} >/proc/sys/kernel/hostname || true`,
     ...(record.network === 'none'
       ? [
@@ -68,34 +69,20 @@ export function buildScript(record: SandboxRecord, plan: readonly Operation[], f
   ].join('\n')
 }
 
-function shellOperation(step: Operation, facts: BuildFacts): string[] {
-  switch (step.op) {
-    case 'root':
-      return step.source === ''
-        ? []
-        : [
-            `mount --rbind ${quote(step.source)} "$r"`,
-            `mount -o remount,bind,nosuid,nodev "$r" 2>/dev/null || :`,
-          ]
-    case 'bind':
-      return shellBind(step, facts)
-    case 'tmpfs':
-      return [
-        `[ -d ${at(step.target)} ] || mkdir -p ${at(step.target)}`,
-        `mount -t tmpfs -o ${tmpfsOptions(step)} tmpfs ${at(step.target)}`,
-      ]
-    case 'symlink':
-      return [`mkdir -p ${at(parentOf(step.target))}`, `ln -s ${quote(step.to)} ${at(step.target)}`]
-    case 'directory':
-      return [`mkdir -p ${at(step.target)}`]
-    case 'proc':
-      return [`mkdir -p ${at('/proc')}`, `mount -t proc -o nosuid,nodev,noexec proc ${at('/proc')}`]
-    case 'dev':
-      return shellDev(facts)
-    case 'seal':
-      return ['mkdir -p "$r/dev/.old"', 'mount -o remount,bind,ro,nosuid,nodev "$r"']
-  }
-}
+const shellRenderer = (facts: BuildFacts): Renderer => ({
+  // Without nodev a device node in the base would be a way to the disks of this machine.
+  root: ({ source }) => [`mount -o rbind,nosuid,nodev ${quote(source)} "$r"`],
+  bind: (step) => shellBind(step, facts),
+  tmpfs: (step) => [
+    `[ -d ${at(step.target)} ] || mkdir -p ${at(step.target)}`,
+    `mount -t tmpfs -o ${tmpfsOptions(step)} tmpfs ${at(step.target)}`,
+  ],
+  symlink: ({ to, target }) => [`mkdir -p ${at(parentOf(target))}`, `ln -s ${quote(to)} ${at(target)}`],
+  directory: ({ target }) => [`mkdir -p ${at(target)}`],
+  proc: () => [`mkdir -p ${at('/proc')}`, `mount -t proc -o nosuid,nodev,noexec proc ${at('/proc')}`],
+  dev: () => shellDev(facts),
+  seal: () => ['mount -o remount,bind,ro,nosuid,nodev "$r"'],
+})
 
 function at(target: string): string {
   return target === '/' ? '"$r"' : `"$r"${quote(target)}`
