@@ -1,5 +1,3 @@
 export { catalogue } from './catalogue.ts'
-export type { BaseRecipe, CatalogueEntry, RootfsSource } from './catalogue.ts'
 export { createBaseStore } from './store.ts'
-export type { BaseCallOptions, BaseStore, BaseStoreOptions } from './store.ts'
-export type { BaseRequest, ResolveContext } from './resolve.ts'
+export type { BaseStore } from './store.ts'

@@ -1,7 +1,4 @@
 export { provision, provisionWith } from './provision.ts'
-export type { ProvisionOptions } from './provision.ts'
 export { runStage } from './stage.ts'
-export type { StageContext, StageOptions } from './stage.ts'
 export { probeUserEnv } from './user-env.ts'
-export type { UserEnvOptions } from './user-env.ts'
-export type { Inside, InsideRequest, InsideResult, OnOutput, Reporter } from './inside.ts'
+export type { Inside, InsideRequest, InsideResult, Reporter } from './inside.ts'
