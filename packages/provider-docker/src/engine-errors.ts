@@ -104,11 +104,14 @@ const rules: readonly { readonly match: RegExp; readonly code: ErrorCode; readon
     hint: 'Create the folder, or correct the mount of the blueprint.',
   },
   {
-    match: /docker-init.*(not found|no such file)/i,
+    match: /(docker-init|container-init).*(not found|no such file)/i,
     code: 'HOLM_ENVIRONMENT_FAILED',
-    hint: 'Install tini as docker-init on the engine’s machine, or set `init: false`.',
+    hint: 'Install tini (docker) or catatonit (podman) on the engine’s machine, or set `init: false`.',
   },
 ]
+
+const notRunningWords =
+  /container \S* ?is not running|is paused|can only create exec sessions on running|state improper/i
 
 function environmentError(
   failure: EngineFailure,
@@ -124,10 +127,8 @@ function environmentError(
   ) {
     return notFound(environment, cause)
   }
-  if (
-    failure.status === 409 &&
-    /is not running|is paused|can only create exec sessions on running|state improper/i.test(failure.message)
-  ) {
+  // docker answers 409, podman 500.
+  if (notRunningWords.test(failure.message)) {
     return notRunning(environment ?? 'it', cause)
   }
   if (failure.status === 409) {

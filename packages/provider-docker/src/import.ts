@@ -59,11 +59,12 @@ interface ImportRequest {
 
 async function importTar(engine: Engine, request: ImportRequest, ctx: ProviderContext): Promise<void> {
   const { tar, reference, source } = request
-  const [repo, tag] = reference.split(':')
+  const [, tag] = reference.split(':')
   await engine.use({ ctx, action: `import ${source}` }, async (docker, abortSignal) => {
     try {
       const changes = [`LABEL ${label.base}="${request.hash}"`, 'CMD ["/bin/sh"]']
-      const stream = await docker.importImage(tar, { repo, tag, changes, abortSignal })
+      // Podman reads the tag only as part of the name, docker takes both.
+      const stream = await docker.importImage(tar, { repo: reference, tag, changes, abortSignal })
       await followProgress(stream as never, { message: `importing ${source}`, ctx })
     } catch (error) {
       throw importError(error, { engine, source, aborted: ctx.signal.aborted })

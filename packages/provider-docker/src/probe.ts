@@ -23,14 +23,16 @@ export async function probeEngine(engine: Engine, ctx: ProviderContext): Promise
 }
 
 async function askEngine(engine: Engine, connection: Connection, ctx: ProviderContext): Promise<Probe> {
+  const docker = await engine.docker()
   const deadline = AbortSignal.timeout(deadlineMs)
   const abortSignal = AbortSignal.any([ctx.signal, deadline])
-  const docker = await engine.docker()
   try {
-    const [version, info] = await Promise.all(
-      [docker.version(), docker.info()].map((answer) => orAborted(answer, abortSignal)),
+    const version = await orAborted(docker.version(), abortSignal)
+    // podman takes its time to describe itself: what it does not tell soon is left out.
+    const info = await orAborted(docker.info() as Promise<EngineInfo>, abortSignal).catch(
+      (): EngineInfo => ({}),
     )
-    return parseProbe(version as Docker.DockerVersion, info as EngineInfo)
+    return parseProbe(version, info)
   } catch (error) {
     if (deadline.aborted)
       return unusable(

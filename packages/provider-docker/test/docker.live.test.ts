@@ -241,9 +241,10 @@ describe.skipIf(reason)('docker, the engine itself', () => {
 
   it('says so when a container is removed behind its back, also while a program runs', async () => {
     const name = await up()
-    const program = await live.provider.exec(name, { argv: ['sleep', '60'] }, createTestContext())
-    program.stdout.resume()
+    const argv = ['sh', '-c', 'echo up; sleep 60']
+    const program = await live.provider.exec(name, { argv }, createTestContext())
     program.stderr.resume()
+    await new Promise((resolve) => program.stdout.once('data', resolve))
     const docker = await live.engine.docker()
     await docker.getContainer(`${space}-${name}`).remove({ force: true })
     await expect(
