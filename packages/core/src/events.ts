@@ -34,6 +34,14 @@ export type HolmEvent =
       readonly hint?: string
       readonly plugin?: string
     }
+  /** What a provider or plugin logs, at `log.level` and above; a warning is an event of its own. */
+  | {
+      readonly type: 'log'
+      readonly level: 'debug' | 'info'
+      readonly message: string
+      readonly environment?: string
+      readonly plugin?: string
+    }
   /** The environment changed its state (stored). */
   | {
       readonly type: 'state'

@@ -24,7 +24,8 @@ export const shell: BuiltinCommand = {
   id: 'shell',
   group: 'Environments',
   summary: 'Open a shell inside an environment.',
-  description: 'Starts the login shell of the user inside; bash or sh where the user has none.',
+  description:
+    'Starts the login shell of the user inside; bash or sh where the user has none; exec.shell of the configuration wins.',
   args: [environmentArg],
   flags: execFlags,
   examples: [
@@ -36,6 +37,7 @@ export const shell: BuiltinCommand = {
       throw new HolmError('HOLM_USAGE', 'a shell has no JSON', { hint: 'Use holm exec --json -- COMMAND.' })
     }
     const { runInside } = await import('../exec/request.ts')
-    return runInside(input, ['/bin/sh', '-c', findShell])
+    const { value } = await input.host.config.get('exec.shell')
+    return runInside(input, typeof value === 'string' ? [value, '-l'] : ['/bin/sh', '-c', findShell])
   },
 }

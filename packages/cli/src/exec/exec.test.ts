@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { HostApi } from '@holm/core'
 import { HolmError } from '@holm/core'
 import type { ExecOptions, Process } from '@holm/core'
 import { createFakeProcess } from '../../test/fake-process.ts'
@@ -110,12 +111,22 @@ describe('holm exec', () => {
   })
 })
 
+const never = (): never => {
+  throw new Error('not asked for')
+}
+
 describe('holm shell', () => {
   it('starts a login shell found inside, and has no JSON', async () => {
     const fake = createExec(finish)
-    await runHolm(['shell', 'web', '-u', 'dev'], { host: { exec: fake.exec }, columns: 80 })
+    const configured = (value: unknown): Pick<HostApi, 'exec' | 'config'> => ({
+      exec: fake.exec,
+      config: { get: async (key) => ({ key, value, source: 'default' }), list: never, set: never },
+    })
+    await runHolm(['shell', 'web', '-u', 'dev'], { host: configured(undefined), columns: 80 })
+    await runHolm(['shell'], { host: configured('/bin/zsh'), columns: 80 })
     expect(fake.seen).toMatchObject([
       { argv: ['/bin/sh', '-c', expect.stringContaining('-l')], user: 'dev', environment: 'web' },
+      { argv: ['/bin/zsh', '-l'] },
     ])
     expect(await runHolm(['shell', '--json'], { host: {} })).toMatchObject({ code: 2 })
   })

@@ -41,6 +41,7 @@ export function createProgress(options: ProgressOptions): Progress {
   }
   const show = (event: HolmEvent): void => {
     if (event.type === 'output' && verbose) printOutput(sanitize(event.text))
+    if (event.type === 'log') printOutput(`${event.level}: ${sanitize(event.message)}`)
     const line = renderEnd(event, { style, sanitize })
     const isFast = event.type === 'step-done' && block !== undefined && event.elapsedMs < noticeableMs
     if (line !== undefined && (verbose || !isFast)) print(line)

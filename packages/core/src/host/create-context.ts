@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import type { HolmEvent } from '../events.ts'
 import type { Runner } from '../process.ts'
-import type { Logger } from '../provider.ts'
 import { createBaseStore } from './base/index.ts'
 import { loadConfig, type Config } from './config/load.ts'
 import { createFolder, resolvePaths, type HolmPaths } from './config/paths.ts'
 import type { HostContext } from './context.ts'
 import { rebuildRecords } from './environment/reconcile.ts'
 import { createHooks, type Hooks } from './hooks.ts'
+import { createLogger, type LogLevel } from './log.ts'
 import { createOperation } from './operation.ts'
 import type { PluginDescriptor } from './plugins/descriptor.ts'
 import { discoverPlugins, type ConfiguredPlugin } from './plugins/discover.ts'
@@ -112,7 +112,8 @@ function assemble(parts: Parts, { cwd, registry, runner, state, bundled }: Late)
     get state() {
       return state()
     },
-    operation: (environment, call) => createOperation({ environment, call, runner, publish }),
+    operation: (environment, call) =>
+      createOperation({ environment, call, runner, publish, logLevel: logLevelOf(config) }),
     provider: (id) => registry.get('provider', id),
   }
 }
@@ -151,16 +152,18 @@ function surroundingsOf(
     platform,
     paths: { data: join(paths.data, 'plugins-data', id), cache: join(paths.cache, 'plugins', id) },
     namespace: config.values.namespace,
-    log: loggerFor(name, publish),
+    log: createLogger({
+      level: logLevelOf(config),
+      emit: publish,
+      warn: (message) => publish({ type: 'warning', message, plugin: name }),
+      from: { plugin: name },
+    }),
   }
 }
 
-function loggerFor(plugin: string, publish: Parts['publish']): Logger {
-  return {
-    debug: () => undefined,
-    info: () => undefined,
-    warn: (message) => publish({ type: 'warning', message, plugin }),
-  }
+/** The table of the configuration has checked it. */
+function logLevelOf(config: Config): LogLevel {
+  return config.values['log.level'] as LogLevel
 }
 
 interface Lazy<T> {

@@ -26,6 +26,7 @@ export async function createHost(options: HostOptions = {}): Promise<HostApi> {
 
 function createApi(host: HostContext, close: () => Promise<void>): HostApi {
   const healed = healOnce(host)
+  const providers = createProvidersApi(host)
   return {
     up: async (options = {}) => up(await healed(), options),
     list: async (options = {}) => listEnvironments(await healed(), options),
@@ -40,11 +41,11 @@ function createApi(host: HostContext, close: () => Promise<void>): HostApi {
     events: (options = {}) => host.state.events.list(options),
     blueprints: createBlueprintsApi(host),
     bases: host.bases,
-    providers: createProvidersApi(host),
+    providers,
     config: createConfigApi(host),
     plugins: createPluginsApi(host),
     commands: { list: () => host.registry.commands(), load: (id) => host.registry.loadCommand(id) },
-    doctor: (options = {}) => checkMachine(host, options),
+    doctor: (options = {}) => checkMachine(host, providers, options),
     methods: {},
     close,
   }

@@ -1,7 +1,8 @@
 import type { HolmEvent } from '../events.ts'
 import type { CallOptions } from '../host-api.ts'
-import type { Logger, ProviderContext } from '../provider.ts'
+import type { ProviderContext } from '../provider.ts'
 import type { Runner } from '../process.ts'
+import { createLogger, type LogLevel } from './log.ts'
 import { sanitize } from './redact.ts'
 
 export interface StepRecord {
@@ -34,6 +35,7 @@ export interface OperationOptions {
   readonly environment: string
   readonly call: CallOptions
   readonly runner: Runner
+  readonly logLevel: LogLevel
   /** Where every event goes first: hooks, log, the host's own listeners. */
   readonly publish: (event: HolmEvent) => void
 }
@@ -80,7 +82,7 @@ function operationOver(options: OperationOptions, recorder: Recorder, signal: Ab
     context: {
       signal,
       runner: options.runner,
-      log: loggerOf(warn),
+      log: createLogger({ level: options.logLevel, emit, warn, from: { environment } }),
       progress: (update) => emit({ type: 'progress', environment, step: recorder.current, ...update }),
     },
     emit,
@@ -132,9 +134,4 @@ async function runStep<T>(
   } finally {
     recorder.current = outer
   }
-}
-
-/** A provider's debug and info lines are for `HOLM_DEBUG`; its warnings are the user's. */
-function loggerOf(warn: (message: string) => void): Logger {
-  return { debug: () => undefined, info: () => undefined, warn: (message) => warn(message) }
 }

@@ -45,7 +45,7 @@ async function initBlueprint({
   const { detectTemplate, renderTemplate } = await import('../blueprint/index.ts')
   const chosen = template === undefined ? await detectTemplate(cwd) : { template, reason: 'asked for' }
   const path = join(cwd, 'holm.yaml')
-  const text = await renderTemplate(chosen.template, { name: slugify(basename(cwd)) })
+  const text = renderTemplate(chosen.template, { name: slugify(basename(cwd)) })
   try {
     await writeFile(path, text, { flag: force ? 'w' : 'wx' })
   } catch (error) {

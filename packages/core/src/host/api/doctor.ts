@@ -1,9 +1,19 @@
-import type { CallOptions, DoctorCheck } from '../../host-api.ts'
+import type { CallOptions, DoctorCheck, HostApi } from '../../host-api.ts'
 import type { HostContext } from '../context.ts'
 
+/** Every check of this machine; a damaged or locked state file is a finding, not a failure. */
 export async function checkMachine(
-  _host: HostContext,
-  _options: CallOptions,
+  host: HostContext,
+  providers: HostApi['providers'],
+  options: CallOptions,
 ): Promise<readonly DoctorCheck[]> {
-  return []
+  const { runDoctor } = await import('../doctor.ts')
+  const { paths, runner, platform } = host
+  return runDoctor({
+    providers: () => providers.list({ ...options, probe: true }),
+    paths,
+    runner,
+    platform,
+    verifyState: () => host.state.verify(),
+  })
 }

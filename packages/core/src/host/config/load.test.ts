@@ -23,7 +23,7 @@ describe('layers', () => {
       'etc/config.toml':
         'provider = "system"\nnamespace = "system"\n[ports]\nfirst = 33000\nlast = 33001\n[stop]\ngrace = "1s"',
       'home/config/config.json':
-        '{ "provider": "user", "namespace": "user", "ports": { "first": 32000 }, "up": { "golden": false }, "plugin": { "docker": { "host": "a", "tls": true } } }',
+        '{ "provider": "user", "namespace": "user", "ports": { "first": 32000 }, "up": { "keep": false }, "plugin": { "docker": { "host": "a", "tls": true } } }',
       'project/holm.config.yaml':
         'provider: project\nnamespace: project\nup.timeout: 5m\nplugin:\n  docker: { host: b }\n',
     })
@@ -39,7 +39,7 @@ describe('layers', () => {
       ['provider', 'flag', 'flag'],
       ['namespace', 'env', 'HOLM_NAMESPACE'],
       ['up.timeout', 300_000, project],
-      ['up.golden', false, user],
+      ['up.keep', false, user],
       ['stop.grace', 1000, system],
       ['ports.first', 32_000, user],
       ['ports.last', 33_001, system],
@@ -130,7 +130,7 @@ describe('what is wrong says where', () => {
     [yaml, 'ports: 1\n', ':1:1: ports is 1, not a section', undefined],
     [yaml, 'plugin:\n  docker: 1\n', ':2:3: plugin.docker is 1, not a section', undefined],
     [yaml, 'provider: null\n', ':1:1: provider is null, not a text', undefined],
-    [yaml, 'up:\n  golden: "yes"\n', ':2:3: up.golden is "yes", not true or false', undefined],
+    [yaml, 'up:\n  keep: "yes"\n', ':2:3: up.keep is "yes", not true or false', undefined],
     [yaml, 'up: { timeout: soon }\n', ':1:7: up.timeout is "soon", not a time such as 500ms', undefined],
     [
       yaml,
@@ -203,8 +203,8 @@ describe('what is wrong says where', () => {
 
 describe('the environment', () => {
   test.each([
-    ['HOLM_UP__GOLDEN', 'no', 'up.golden', false],
-    ['HOLM_UP__GOLDEN', '1', 'up.golden', true],
+    ['HOLM_UP__KEEP', 'no', 'up.keep', false],
+    ['HOLM_UP__KEEP', '1', 'up.keep', true],
     ['HOLM_UP__START_TIMEOUT', '2m', 'up.startTimeout', 120_000],
     ['HOLM_UP__TIMEOUT', '1500', 'up.timeout', 1500],
     ['HOLM_PORTS__FIRST', '20000', 'ports.first', 20_000],
@@ -219,7 +219,7 @@ describe('the environment', () => {
 
   test.each([
     ['HOLM_PORTS__FIRST', 'x', 'HOLM_PORTS__FIRST is "x", not a whole number'],
-    ['HOLM_UP__GOLDEN', 'maybe', 'HOLM_UP__GOLDEN is "maybe", not true or false'],
+    ['HOLM_UP__KEEP', 'maybe', 'HOLM_UP__KEEP is "maybe", not true or false'],
     ['HOLM_NAMESPACE', 'A B', 'HOLM_NAMESPACE is "A B", not 1 to 20'],
   ])('%s=%s is refused', async (name, text, message) => {
     const { load } = create()

@@ -66,15 +66,14 @@ export const configTable = {
   'up.startTimeout': {
     type: 'duration',
     default: 60_000,
-    meaning: 'Deadline of the start of an environment, and of each of its services to become healthy.',
+    meaning: 'Deadline of the start of an environment.',
     env: 'HOLM_UP__START_TIMEOUT',
   },
-  'up.golden': {
+  'up.keep': {
     type: 'boolean',
-    default: true,
-    meaning:
-      'Keep a golden image of what was provisioned, where the provider can, and clone it the next time.',
-    env: 'HOLM_UP__GOLDEN',
+    default: false,
+    meaning: 'Leave an environment whose `up` failed for a look inside, as with --keep.',
+    env: 'HOLM_UP__KEEP',
   },
   'stop.grace': {
     type: 'duration',
@@ -91,14 +90,14 @@ export const configTable = {
   'ports.first': {
     type: 'integer',
     default: 32_800,
-    meaning: 'First port of this machine that is given to environments.',
+    meaning: 'First port of this machine that is given to ports of environments that name none.',
     env: 'HOLM_PORTS__FIRST',
     range: port,
   },
   'ports.last': {
     type: 'integer',
     default: 34_999,
-    meaning: 'Last port of this machine that is given to environments.',
+    meaning: 'Last port of this machine that is given to ports of environments that name none.',
     env: 'HOLM_PORTS__LAST',
     range: port,
   },

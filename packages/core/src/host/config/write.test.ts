@@ -32,7 +32,7 @@ describe('YAML', () => {
     expect(await set('provider', 'sandbox')).toEqual({ path, backup: `${path}.bak` })
     expect(read('project/holm.config.yaml.bak')).toBe(before)
     await set('up.timeout', '45m')
-    await set('up.golden', 'no')
+    await set('up.keep', 'no')
     await set('plugin.docker.host', 'unix:///x')
     expect(read('project/holm.config.yaml')).toMatchInlineSnapshot(`
       "# ours
@@ -41,7 +41,7 @@ describe('YAML', () => {
       up:
         # long builds
         timeout: 45m
-        golden: false
+        keep: false
       plugin:
         docker:
           host: unix:///x

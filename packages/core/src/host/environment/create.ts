@@ -7,6 +7,7 @@ import { catalogue } from '../base/index.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
+import { assignPorts } from './assign-ports.ts'
 import { createInside } from './inside.ts'
 import { withBaseInfo, type Plan } from './plan.ts'
 import { readSecrets } from './secrets.ts'
@@ -49,16 +50,16 @@ export async function createEnvironment(work: Work, keep: boolean): Promise<Crea
 async function makeAndProvision(work: Work, draft: EnvironmentRecord): Promise<Created> {
   const { plan, operation } = work
   const { provider } = plan
-  const spec = await resolveBase(work)
-  await operation.step('create', () => provider.create(spec, operation.context))
-  await pinDigest(work, spec)
-  const state = await operation.step('start', () => provider.start(plan.name, operation.context))
-  const secrets = await readSecrets(spec.secrets, {
+  const secrets = await readSecrets(plan.spec.secrets, {
     env: work.host.env,
     runner: work.host.runner,
     signal: operation.signal,
   })
   operation.hide(Object.values(secrets))
+  const spec = await reservePorts(work, draft, await resolveBase(work))
+  await operation.step('create', () => provider.create(spec, operation.context))
+  await pinDigest(work, spec)
+  const state = await startWithin(work.host, provider, { name: plan.name, operation })
   await provisionEnvironment(work, spec, secrets)
   const userEnv = await probeEnv(work, spec, secrets)
   const record: EnvironmentRecord = { ...draft, phase: 'ready', details: detailsOf(plan, spec, userEnv) }
@@ -72,6 +73,47 @@ async function makeAndProvision(work: Work, draft: EnvironmentRecord): Promise<C
   return { state, spec, record }
 }
 
+/** Writes the chosen ports down before anybody else chooses: one holm at a time. */
+async function reservePorts(
+  { host, plan }: Work,
+  draft: EnvironmentRecord,
+  spec: EnvironmentSpec,
+): Promise<EnvironmentSpec> {
+  if (!plan.provider.traits.mapsPorts || spec.ports.every((port) => port.host !== undefined)) return spec
+  return host.state.locks.holdWaiting('@ports', 'choosing ports', async () => {
+    const range = { first: host.config.values['ports.first'], last: host.config.values['ports.last'] }
+    const assigned = await assignPorts(spec, { range, records: host.state.records.list() })
+    host.state.records.put({ ...draft, details: detailsOf(plan, assigned, {}) })
+    return assigned
+  })
+}
+
+export interface StartInput {
+  readonly name: string
+  readonly operation: Operation
+}
+
+/** Starts within the deadline of the configuration; what it waited for is the runtime. */
+export async function startWithin(
+  host: HostContext,
+  provider: Provider,
+  { name, operation }: StartInput,
+): Promise<EnvironmentState> {
+  const timeoutMs = host.config.values['up.startTimeout']
+  const controller = new AbortController()
+  const timer = setTimeout(() => {
+    const message = `${provider.id} did not start ${name} within ${timeoutMs / 1000} s`
+    const hint = 'See what the runtime says, or allow more time: holm config set up.startTimeout 5m'
+    controller.abort(new HolmError('HOLM_TIMEOUT', message, { hint, details: { name, timeoutMs } }))
+  }, timeoutMs)
+  const signal = AbortSignal.any([operation.signal, controller.signal])
+  try {
+    return await operation.step('start', () => provider.start(name, { ...operation.context, signal }))
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /** What must be known of the base before the environment is made: a Dockerfile is built, an image's metadata is read. */
 async function resolveBase({ host, plan, operation }: Work): Promise<EnvironmentSpec> {
   const { provider, spec, loaded } = plan
@@ -80,14 +122,14 @@ async function resolveBase({ host, plan, operation }: Work): Promise<Environment
     const info = await operation.step('build', () =>
       requireFacet(provider, 'build').build(base, operation.context),
     )
-    return withBaseInfo(plan, info, host.env)
+    return withBaseInfo(host, plan, info)
   }
   if (loaded.format !== 'devcontainer' || !provider.images || base.kind === 'host') return spec
   const { images } = provider
   const info =
     (await images.inspect(base, operation.context)) ??
     (await operation.step('base', () => images.prepare(base, operation.context)))
-  return withBaseInfo(plan, info, host.env)
+  return withBaseInfo(host, plan, info)
 }
 
 /** What the catalogue's image was at its first use is what it stays (docs/adr/0006). */

@@ -5,7 +5,7 @@ import type { EnvironmentState, Provider } from '../../provider.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
-import { runLifecycle } from './create.ts'
+import { runLifecycle, startWithin } from './create.ts'
 import { findRecord, notFound } from './find.ts'
 import { infoOf } from './info.ts'
 import { recordFromLabels } from './labels.ts'
@@ -75,7 +75,7 @@ export async function startEnvironment(
         ? await operation.step('resume', () =>
             requireFacet(provider, 'pause').resume(record.name, operation.context),
           )
-        : await operation.step('start', () => provider.start(record.name, operation.context))
+        : await startWithin(host, provider, { name: record.name, operation })
     if (before.status !== 'paused') await runStartStages(host, { record, provider, operation })
     operation.emit({ type: 'state', environment: record.name, status: state.status })
     return infoOf(state, record)

@@ -85,37 +85,38 @@ export async function planUp({ host, identity, options, operation }: PlanInput):
   return { ...identity, provider, selection, spec, hash }
 }
 
-/** What plugins and the provider have to say of a spec; then its hash and labels. */
+/** The declared spec with hash and labels. */
 async function finishSpec(
   host: HostContext,
   provider: Provider,
   draft: EnvironmentSpec,
 ): Promise<{ spec: EnvironmentSpec; hash: string }> {
-  await host.registry.loadForHooks(['resolveSpec'])
-  const resolved = await host.hooks.resolve('resolveSpec', draft, { project: draft.origin.project })
-  const spec = await assertProviderOptions(
-    resolved,
-    provider.id,
-    provider.optionsSchema,
-    host.registry.ids('provider'),
-  )
+  const spec = await completeSpec(host, provider, draft)
   const hash = hashSpec(spec)
-  return {
-    spec: { ...spec, labels: { ...spec.labels, ...labelsOf({ namespace: host.namespace, spec, hash }) } },
-    hash,
-  }
+  const labels = { ...spec.labels, ...labelsOf({ namespace: host.namespace, spec, hash }) }
+  return { spec: { ...spec, labels }, hash }
 }
 
-/** The same spec with what its base says of itself (image labels, user, variables). */
-export function withBaseInfo(plan: Plan, baseInfo: BaseInfo, env: HostContext['env']): EnvironmentSpec {
-  const { spec } = toSpec(plan.loaded, {
-    name: plan.name,
-    base: baseInfo.base,
-    baseInfo,
-    env,
-    labels: plan.spec.labels,
-  })
-  return spec
+/** What plugins and the provider's own schema make of a spec. */
+async function completeSpec(
+  host: HostContext,
+  provider: Provider,
+  draft: EnvironmentSpec,
+): Promise<EnvironmentSpec> {
+  await host.registry.loadForHooks(['resolveSpec'])
+  const resolved = await host.hooks.resolve('resolveSpec', draft, { project: draft.origin.project })
+  return assertProviderOptions(resolved, provider.id, provider.optionsSchema, host.registry.ids('provider'))
+}
+
+/** The same spec with what its base says of itself (image labels, user, variables); labels and hash stay the declared ones. */
+export async function withBaseInfo(
+  host: HostContext,
+  plan: Plan,
+  baseInfo: BaseInfo,
+): Promise<EnvironmentSpec> {
+  const input = { name: plan.name, base: baseInfo.base, baseInfo, env: host.env }
+  const { spec } = toSpec(plan.loaded, input)
+  return { ...(await completeSpec(host, plan.provider, spec)), labels: plan.spec.labels }
 }
 
 type Draft = (

@@ -246,3 +246,19 @@ it('gives up at the deadline of the configuration, and leaves nothing', async ()
   await expect(host.up()).rejects.toMatchObject({ code: 'HOLM_TIMEOUT' })
   await expect(host.list({ all: true })).resolves.toEqual([])
 })
+
+it('gives each open port of eight environments at once a number of its own, kept over a restart', async () => {
+  const projects = Array.from({ length: 8 }, (_, index) => join(folder, `p${index}`))
+  for (const path of projects) {
+    mkdirSync(path)
+    writeFileSync(join(path, 'holm.yaml'), 'base: host\nports: [{ container: 8080 }]\n')
+  }
+  const ports = await Promise.all(
+    projects.map(async (cwd) => (await (await openHost({ cwd })).up()).environment.ports[0]?.host),
+  )
+  expect(new Set(ports).size).toBe(8)
+  expect(ports.every((port) => port !== undefined && port >= 32_800 && port <= 34_999)).toBe(true)
+  const host = await openHost({ cwd: projects[0] ?? '' })
+  await host.stop()
+  expect((await host.up()).environment.ports[0]?.host).toBe(ports[0])
+})

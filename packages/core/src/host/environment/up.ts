@@ -6,7 +6,7 @@ import { diffSpecs } from '../blueprint/index.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
-import { createEnvironment } from './create.ts'
+import { createEnvironment, startWithin } from './create.ts'
 import { infoOf } from './info.ts'
 import { runStartStages } from './manage.ts'
 import { identify, planUp, type Plan } from './plan.ts'
@@ -157,7 +157,10 @@ async function create(
   { host, plan, operation, options }: Work,
   outcome: 'created' | 'recreated',
 ): Promise<Outcome> {
-  const { state, record } = await createEnvironment({ host, plan, operation }, options.keep === true)
+  const { state, record } = await createEnvironment(
+    { host, plan, operation },
+    options.keep ?? host.config.values['up.keep'],
+  )
   return { outcome, state, record }
 }
 
@@ -189,7 +192,7 @@ async function wake(work: Work, record: EnvironmentRecord, existing: Environment
 
 async function start(work: Work, record: EnvironmentRecord): Promise<Outcome> {
   const { host, plan, operation } = work
-  const state = await operation.step('start', () => plan.provider.start(plan.name, operation.context))
+  const state = await startWithin(host, plan.provider, { name: plan.name, operation })
   await runStartStages(host, { record, provider: plan.provider, operation })
   return { outcome: 'started', state, record }
 }

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { HolmError } from '../../errors.ts'
+import { setTimeout } from 'node:timers/promises'
+import { HolmError, isHolmError } from '../../errors.ts'
 import { currentProcess, isAlive } from './process-identity.ts'
 
 export interface LockHolder {
@@ -16,23 +17,42 @@ export interface Locks {
    * the caller decides whether to wait. The lock of a process that is gone is taken over.
    */
   hold<T>(name: string, operation: string, work: () => Promise<T>): Promise<T>
+  /** The same, waiting up to 30 s for another holder: for work that takes milliseconds. */
+  holdWaiting<T>(name: string, operation: string, work: () => Promise<T>): Promise<T>
 }
 
 export function createLocks(database: DatabaseSync, namespace: string): Locks {
   const keyOf = (name: string): string => `${namespace}/${name}`
   // One process may run several operations at once (SDK): its own locks count as held, too.
-  return {
-    holder: (name) => livingHolder(database, keyOf(name)),
-    hold: async (name, operation, work) => {
-      acquire(database, keyOf(name), { name, operation })
-      try {
-        return await work()
-      } finally {
-        database.prepare('DELETE FROM locks WHERE key = ? AND pid = ?').run(keyOf(name), process.pid)
-      }
-    },
+  const hold: Locks['hold'] = async (name, operation, work) => {
+    acquire(database, keyOf(name), { name, operation })
+    try {
+      return await work()
+    } finally {
+      database.prepare('DELETE FROM locks WHERE key = ? AND pid = ?').run(keyOf(name), process.pid)
+    }
   }
+  const holdWaiting: Locks['holdWaiting'] = async (name, operation, work) => {
+    const deadline = Date.now() + patienceMs
+    while (livingHolder(database, keyOf(name)) && Date.now() < deadline) await setTimeout(pollMs)
+    try {
+      return await hold(name, operation, work)
+    } catch (error) {
+      // Somebody was quicker between the look and the grasp.
+      if (
+        !isHolmError(error, 'HOLM_ENVIRONMENT_BUSY') ||
+        error.details?.['name'] !== name ||
+        Date.now() >= deadline
+      )
+        throw error
+      return holdWaiting(name, operation, work)
+    }
+  }
+  return { holder: (name) => livingHolder(database, keyOf(name)), hold, holdWaiting }
 }
+
+const patienceMs = 30_000
+const pollMs = 10
 
 function acquire(database: DatabaseSync, key: string, wanted: { name: string; operation: string }): void {
   const self = currentProcess()

@@ -1,0 +1,62 @@
+import { createServer } from 'node:net'
+import { HolmError } from '../../errors.ts'
+import type { EnvironmentSpec, PortRequest } from '../../spec.ts'
+import type { EnvironmentRecord } from '../state/index.ts'
+
+export interface PortRange {
+  readonly first: number
+  readonly last: number
+}
+
+export interface AssignPortsInput {
+  readonly range: PortRange
+  /** Every environment's record: what they have is not given away while they are stopped. */
+  readonly records: readonly EnvironmentRecord[]
+  /** Absent: asks the system by binding. */
+  readonly isFree?: (port: number, address: string) => Promise<boolean>
+}
+
+/**
+ * Gives a port of this machine to every request that names none, so that it stays the same across restarts. The range lies
+ * among the ports that the system hands out to outgoing connections: each candidate is tried by binding it.
+ */
+export async function assignPorts(spec: EnvironmentSpec, input: AssignPortsInput): Promise<EnvironmentSpec> {
+  if (spec.ports.every((port) => port.host !== undefined)) return spec
+  const taken = new Set([...portsOf(spec), ...input.records.flatMap(({ details }) => portsOf(details.spec))])
+  const ports: PortRequest[] = []
+  for (const port of spec.ports)
+    ports.push(port.host === undefined ? { ...port, host: await takePort(port, taken, input) } : port)
+  return { ...spec, ports }
+}
+
+function portsOf(spec: EnvironmentSpec | undefined): number[] {
+  return (spec?.ports ?? []).flatMap(({ host }) => (host === undefined ? [] : [host]))
+}
+
+async function takePort(
+  request: PortRequest,
+  taken: Set<number>,
+  { range, isFree = canBind }: AssignPortsInput,
+): Promise<number> {
+  for (let port = range.first; port <= range.last; port += 1) {
+    if (taken.has(port) || !(await isFree(port, request.hostIp))) continue
+    taken.add(port)
+    return port
+  }
+  throw new HolmError(
+    'HOLM_PORT_TAKEN',
+    `no port from ${range.first} to ${range.last} is free for port ${request.container}`,
+    {
+      hint: 'Destroy what is not needed, or widen the range: holm config set ports.last 39999',
+      details: { container: request.container, ...range },
+    },
+  )
+}
+
+function canBind(port: number, host: string): Promise<boolean> {
+  const server = createServer()
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false))
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)))
+  })
+}
