@@ -5,7 +5,7 @@ export default preset(
   {
     // The number of files opened is what start-up costs: the CLI, the host and oclif's parser become one file, in which
     // a dynamic import still runs its module at first use only. Plugins stay packages of their own, found by manifest.
-    noExternal: [/^@holm\/core/, '@oclif/core', 'yaml', 'zod'],
+    noExternal: [/^@holm\/core/, '@oclif/core', 'yaml'],
     external: ['@lydell/node-pty'],
     splitting: false,
     // oclif is CommonJS: its `require` calls have to survive inside an ES module.
