@@ -39,6 +39,7 @@ export const brokenExec: readonly Broken[] = [
   {
     what: 'exec loses the last bytes of large output',
     breakIt: changeExec((process) => ({ ...process, stdout: process.stdout.pipe(loseTheEnd()) })),
+    suites: ['exec', 'streams'],
     fails: [
       'streams: 8 MiB of random bytes go in and come out',
       'streams: 8 MiB flow both ways at once',
@@ -48,6 +49,7 @@ export const brokenExec: readonly Broken[] = [
   {
     what: 'exec treats output as text',
     breakIt: changeExec((process) => ({ ...process, stdout: process.stdout.pipe(asText()) })),
+    suites: ['exec', 'streams'],
     fails: [
       'streams: stdin and stdout carry every byte value',
       'streams: 8 MiB of random bytes go in and come out',
@@ -115,6 +117,7 @@ export const brokenExec: readonly Broken[] = [
         return provider.exec(name, { ...request, env: { ...env, ...request.env } }, ctx)
       },
     }),
+    suites: ['exec', 'streams'],
     fails: ['exec: env of this process does not leak inside'],
   },
   {
@@ -122,6 +125,7 @@ export const brokenExec: readonly Broken[] = [
     breakIt: (provider) => ({
       exec: (name, { env: _env, ...request }, ctx) => provider.exec(name, request, ctx),
     }),
+    suites: ['exec', 'streams'],
     fails: ['exec: values of env arrive exactly', 'exec: env of the spec is seen, and env of the call wins'],
   },
   {
@@ -133,6 +137,7 @@ export const brokenExec: readonly Broken[] = [
         throw new HolmError('HOLM_TOOL_MISSING', 'not found')
       },
     }),
+    suites: ['exec', 'streams'],
     fails: ['exec: a missing program exits with 127'],
   },
   {
@@ -143,6 +148,7 @@ export const brokenExec: readonly Broken[] = [
         return provider.exec(name, request, ctx)
       },
     }),
+    suites: ['exec', 'streams'],
     fails: ['exec: a stopped environment is refused'],
   },
   {

@@ -16,6 +16,7 @@ export const brokenFacets: readonly Broken[] = [
         facets: (memoryManifest.facets ?? []).filter((name) => name !== 'clone'),
       },
     },
+    suites: ['manifest'],
     fails: ['manifest: facets are those of the manifest'],
   },
   {

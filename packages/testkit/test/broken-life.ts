@@ -55,6 +55,7 @@ export const brokenLife: readonly Broken[] = [
         throw new HolmError('HOLM_ENVIRONMENT_NOT_FOUND', name)
       },
     }),
+    suites: ['lifecycle', 'creation'],
     fails: [
       'lifecycle: an unknown name is absent, not an error',
       'lifecycle: remove can be repeated and leaves nothing',
@@ -69,6 +70,7 @@ export const brokenLife: readonly Broken[] = [
     breakIt: (provider) => ({
       list: async (ctx) => (await provider.list(ctx)).map((state) => ({ ...state, labels: {} })),
     }),
+    suites: ['lifecycle', 'creation'],
     fails: ['lifecycle: labels come back exactly'],
   },
   {
@@ -77,6 +79,7 @@ export const brokenLife: readonly Broken[] = [
       ...state,
       labels: Object.fromEntries(Object.entries(state.labels).filter(([, value]) => value !== '')),
     })),
+    suites: ['lifecycle', 'creation'],
     fails: ['lifecycle: labels come back exactly'],
   },
   {
@@ -84,6 +87,7 @@ export const brokenLife: readonly Broken[] = [
     breakIt: (provider) => ({
       list: async (ctx) => (await provider.list(ctx)).filter(({ status }) => status === 'running'),
     }),
+    suites: ['lifecycle', 'creation'],
     fails: [
       'lifecycle: list names exactly what exists',
       'creation: many creates of one name at once make exactly one',
@@ -92,6 +96,7 @@ export const brokenLife: readonly Broken[] = [
   {
     what: 'state is no JSON',
     breakIt: changeStates((state) => ({ ...state, extra: undefined })),
+    suites: ['lifecycle', 'creation'],
     fails: [
       'lifecycle: an unknown name is absent, not an error',
       'lifecycle: create makes it stopped, and again changes nothing',
@@ -110,6 +115,7 @@ export const brokenLife: readonly Broken[] = [
         return state
       },
     }),
+    suites: ['lifecycle', 'creation'],
     fails: [
       'creation: an abort before create begins leaves nothing',
       'creation: an abort in the middle of create leaves nothing',
@@ -128,6 +134,7 @@ export const brokenLife: readonly Broken[] = [
         }
       },
     }),
+    suites: ['lifecycle', 'creation'],
     fails: [
       'creation: an abort before create begins leaves nothing',
       'creation: an abort in the middle of create leaves nothing',
@@ -142,6 +149,7 @@ export const brokenLife: readonly Broken[] = [
         return state.status === 'absent' ? provider.create(spec, ctx) : state
       },
     }),
+    suites: ['lifecycle', 'creation'],
     fails: ['creation: a taken name with other labels is a conflict'],
   },
   {
@@ -153,6 +161,7 @@ export const brokenLife: readonly Broken[] = [
         throw new HolmError('HOLM_ENVIRONMENT_CONFLICT', spec.name)
       },
     }),
+    suites: ['lifecycle', 'creation'],
     fails: [
       'lifecycle: create makes it stopped, and again changes nothing',
       'lifecycle: create of a running environment returns it running',
@@ -166,6 +175,7 @@ export const brokenLife: readonly Broken[] = [
         return provider.start(name, ctx)
       },
     }),
+    suites: ['lifecycle', 'creation'],
     fails: ['lifecycle: start can be repeated and changes nothing'],
   },
   {
@@ -177,6 +187,7 @@ export const brokenLife: readonly Broken[] = [
         return provider.stop(name, options, ctx)
       },
     }),
+    suites: ['lifecycle', 'creation'],
     fails: [
       'lifecycle: stop can be repeated and changes nothing',
       'lifecycle: stop of an environment that was never started succeeds',

@@ -187,7 +187,10 @@ function createBasics(basics: Basics): Omit<Kit, Made> {
     inspect: (name) => provider.inspect(name, context()),
     lives,
     waitForDeath: async (name, pid) => {
-      await waitFor(async () => !(await lives(name, pid)), { what: `process ${pid} of ${name} to end` })
+      await waitFor(async () => !(await lives(name, pid)), {
+        intervalMs: 100,
+        what: `process ${pid} of ${name} to end`,
+      })
     },
     skip: (reason) => {
       const signal: SkipSignal = { skipReason: reason }
