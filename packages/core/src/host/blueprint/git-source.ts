@@ -124,7 +124,9 @@ function gitEnvironment(place: GitPlace, env: BlueprintContext['env']): Record<s
   )
   return {
     ...(Object.fromEntries(kept) as Record<string, string>),
+    // Neither git nor ssh may wait for an answer that nobody gives.
     GIT_TERMINAL_PROMPT: '0',
+    GIT_SSH_COMMAND: env['GIT_SSH_COMMAND'] ?? 'ssh -o BatchMode=yes',
     GIT_ALLOW_PROTOCOL: place.url.split(':')[0] ?? '',
     GIT_PROTOCOL: 'version=2',
     LC_ALL: 'C',

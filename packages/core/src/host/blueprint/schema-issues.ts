@@ -111,7 +111,12 @@ const confidential = /^(?:environment|secrets|containerEnv|remoteEnv)$/
 
 function describe(path: DocumentPath, root: unknown): string {
   let value: unknown = root
-  for (const part of path) value = (value as Record<string | number, unknown> | undefined)?.[part]
+  for (const part of path) {
+    value =
+      typeof value === 'object' && value !== null && Object.hasOwn(value, part)
+        ? (value as Record<string | number, unknown>)[part]
+        : undefined
+  }
   if (value === undefined) return 'nothing'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return value === null ? 'null' : 'a map'
