@@ -96,13 +96,13 @@ function missingNeed({ markers }: Block): string | undefined {
   return markers.needs.map((need) => requirements[need]?.()).find((reason) => reason !== undefined)
 }
 
-/** A copy of a folder of the checkout, or an empty one; `bin` leads to the checkout's. */
+/** A copy of a folder of the checkout, or an empty one; for `checkout` with what the command needs. */
 function enterProject(session: Session, source: string): void {
   session.project = join(session.folder, String(++session.count), source === 'checkout' ? 'holm' : 'project')
   if (source === 'empty') mkdirSync(session.project, { recursive: true })
   else if (source === 'checkout') {
     cpSync(inRoot('examples'), join(session.project, 'examples'), { recursive: true, filter: isSource })
-    symlinkSync(inRoot('bin'), join(session.project, 'bin'))
+    for (const folder of ['bin', 'packages']) symlinkSync(inRoot(folder), join(session.project, folder))
   } else cpSync(inRoot(source), session.project, { recursive: true, filter: isSource })
 }
 

@@ -39,6 +39,8 @@ describe('console blocks', () => {
     ['a\nb\n', ['a'], false],
     ['a\n', ['a', 'b'], false],
     ['x.y\n', ['x+y'], false],
+    ['NAME     AGE\n', ['NAME  AGE'], true],
+    ['NAME AGE\n', ['NAME  AGE'], false],
     ['', [], true],
     ['a\n', [], false],
   ])('%j shown as %j: %s', (output, shown, expected) => {

@@ -79,7 +79,7 @@ export function parseConsole(text: string): Shown[] {
 
 /**
  * True when the lines are what was shown: `…` stands for any text within a line, and alone on a line for any lines.
- * Spaces at the ends of lines and empty lines at the end do not count.
+ * Spaces at the ends of lines, the width of columns, and empty lines at the end do not count.
  */
 export function matchesShown(output: string, shown: readonly string[]): boolean {
   const pattern = shown
@@ -91,7 +91,7 @@ export function matchesShown(output: string, shown: readonly string[]): boolean 
 function toPattern(line: string): string {
   return line
     .split('…')
-    .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
+    .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll(/ {2,}/g, ' {2,}'))
     .join('.*?')
 }
 
