@@ -15,7 +15,11 @@ describe('the kit', () => {
       const wanted = (id: string): boolean => suites.includes(id.split(': ')[0] ?? '')
       const results = await runChecks({ ...memoryKit(breakIt), timeoutMs, ...options }, wanted)
       const failed = results.filter(({ status }) => status === 'failed')
-      expect(failed.map(({ id }) => id)).toEqual(fails)
+      const details = failed.map(({ id, detail }) => `${id}: ${detail?.slice(0, 200)}`).join('\n')
+      expect(
+        failed.map(({ id }) => id),
+        details,
+      ).toEqual(fails)
     })
   }
 })
