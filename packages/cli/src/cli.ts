@@ -162,7 +162,8 @@ function withHost(input: Omit<BuiltinInput, 'host'>, host: HostApi | undefined):
 
 function reportError(error: unknown, { line, streams, errorStyle, sanitize }: Run): void {
   if (line.globals.has('json')) {
-    streams.stdout.write(`${JSON.stringify(createErrorDocument(error, sanitize), null, 2)}\n`)
+    // One line: also the last one of a stream of JSON lines.
+    streams.stdout.write(`${JSON.stringify(createErrorDocument(error, sanitize))}\n`)
     return
   }
   const view = { style: errorStyle, verbose: line.globals.has('verbose'), sanitize }
