@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HolmError, assertNotAborted } from '@holm/core'
 import type { ExecRequest, Process, ProviderContext } from '@holm/core'
@@ -10,6 +11,8 @@ import { listChildren, sendSignal } from './processes.ts'
 import type { Holder, SandboxRecord } from './record.ts'
 
 export const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+const terminalSignals = 'INT,QUIT,TSTP'
 
 export interface Entry {
   readonly account: Account
@@ -31,6 +34,8 @@ export function entryArgv(record: SandboxRecord, holder: Holder, entry: Entry): 
     ...joinArgv(holder.cgroups),
     'setpriv',
     '--no-new-privs',
+    // Ctrl-C is for the program: nsenter stands in the same group of the terminal and only waits.
+    ...(request.pty ? ['env', `--ignore-signal=${terminalSignals}`] : []),
     'nsenter',
     ...(rootless ? [`--user=${at(holder.monitor.pid, 'user')}`, ...keep] : []),
     '--target',
@@ -41,7 +46,7 @@ export function entryArgv(record: SandboxRecord, holder: Holder, entry: Entry): 
     ...(record.network === 'none' ? ['--net'] : []),
     '--',
     // A terminal belongs to the session that it was opened for; without one the program gets a session of its own.
-    ...(request.pty ? [] : ['setsid']),
+    ...(request.pty ? ['env', `--default-signal=${terminalSignals}`] : ['setsid']),
     // In the user namespace already: outside, all processes of this user on this machine would count.
     ...prlimitArgv(holder.limits),
     'nsenter',
@@ -181,8 +186,9 @@ export async function spawnInside(
   if (ctx.signal.aborted) onAbort()
   return {
     stdin: started.stdin,
-    stdout: started.stdout,
-    stderr: started.stderr,
+    // Read at once: what nobody reads before the end of the program is thrown away by Node.
+    stdout: started.stdout.pipe(new PassThrough()),
+    stderr: started.stderr.pipe(new PassThrough()),
     resize: (size) => started.resize(size),
     kill,
     exited,

@@ -8,7 +8,7 @@ import { resolveUser } from './exec.ts'
 import { removeTree } from './folders.ts'
 import { launchHolder, layersOf } from './launch.ts'
 import { identifySelf, withLock } from './lock.ts'
-import { thaw } from './pause.ts'
+import { thaw, wakeWaiting } from './pause.ts'
 import { listPorts } from './ports.ts'
 import { isAlive, listChildren, listProcesses, sendSignal, type ProcessIdentity } from './processes.ts'
 import {
@@ -197,6 +197,7 @@ export async function endHolder(record: SandboxRecord, graceMs: number): Promise
   if (isAlive(holder.init)) {
     if (record.paused) thaw(record.paused.freezer, holder)
     if (graceMs > 0) await endPrograms(holder, Date.now() + graceMs)
+    wakeWaiting(holder)
     if (isAlive(holder.init)) sendSignal(holder.init.pid, 'SIGKILL')
   }
   await waitForEnd(holder.init)

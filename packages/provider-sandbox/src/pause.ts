@@ -105,12 +105,23 @@ function stopAll(holder: Holder): number {
 /** Undoes `freeze`; nothing happens where nothing is frozen. */
 export function thaw(freezer: string | null, holder: Holder): void {
   if (freezer === null) {
-    for (const pid of listProcesses(holder.init.pid)) sendSignal(pid, 'SIGCONT')
+    const inside = listProcesses(holder.init.pid)
+    for (const pid of inside) sendSignal(pid, 'SIGCONT')
+    wakeWaiting(holder)
     return
   }
   writeFileSync(path.join(freezer, 'freezer.state'), 'THAWED')
   moveAll(path.join(path.dirname(path.dirname(freezer)), 'cgroup.procs'), holder)
   removeFreezer(freezer)
+}
+
+/** nsenter, outside, stops itself when its program is stopped. Stopped, it would never reap that program. */
+export function wakeWaiting(holder: Holder): void {
+  const inside = new Set(listProcesses(holder.init.pid))
+  const parents = new Set([...inside].map((pid) => loadStat(pid)?.parent ?? 0))
+  for (const pid of parents) {
+    if (pid > 1 && !inside.has(pid) && loadStat(pid)?.state === 'T') sendSignal(pid, 'SIGCONT')
+  }
 }
 
 function removeFreezer(freezer: string): void {

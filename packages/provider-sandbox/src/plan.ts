@@ -150,6 +150,12 @@ export function planRoot(record: SandboxRecord, machine: Machine, paths: PlanPat
     ...(record.base.kind === 'host' ? openParents(mounts) : []),
     ...mounts,
     ...record.security.devices.map(planDevice),
+    {
+      op: 'bind',
+      source: path.join(paths.folder, 'log'),
+      target: path.posix.join(paths.place('/run'), 'holm.log'),
+      readonly: false,
+    },
     ...planHiding(record.mounts, paths),
     ...(record.base.kind === 'host' ? [{ op: 'seal' } as const] : []),
   ]
