@@ -60,7 +60,8 @@ and \`wslConfig*\` are the same keys.`
 
 const devcontainer = `\`devcontainer.json\` is read as the specification says: images and Dockerfiles, users, environment, mounts, \`runArgs\`,
 ports, \`hostRequirements\`, the six lifecycle commands, variables, and the image's label \`devcontainer.metadata\`. Features, Compose, build
-options and unknown \`runArgs\` are refused by name, before anything is made; an unknown key is a warning. \`forwardPorts\` publishes the same
+options and unknown \`runArgs\` are refused by name, before anything is made; an unknown key, and a machine with fewer cores or less
+memory than \`hostRequirements\`, are warnings. \`forwardPorts\` publishes the same
 port on 127.0.0.1.`
 
 /** One table for each top-level key that has keys of its own; the rest in the first. */

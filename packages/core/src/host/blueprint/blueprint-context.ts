@@ -2,6 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { HolmError } from '../../errors.ts'
 import type { Runner } from '../../process.ts'
 
+/** Size of a machine, against which `hostRequirements` are held. */
+export interface MachineSize {
+  readonly cpus: number
+  readonly memoryBytes: number
+}
+
 /** What blueprints are looked up with. Nothing in this folder reads `process.env` or the current folder. */
 export interface BlueprintContext {
   readonly cwd: string
@@ -10,6 +16,8 @@ export interface BlueprintContext {
   readonly runner: Runner
   readonly platform: NodeJS.Platform
   readonly signal?: AbortSignal
+  /** What the machine has; absent: asked of the operating system. */
+  readonly machine?: MachineSize
 }
 
 /** A blueprint's text and where it came from. */

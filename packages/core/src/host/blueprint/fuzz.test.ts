@@ -8,7 +8,7 @@ import { loadFromText } from './devcontainer/load-devcontainer.ts'
 import { mergeLayers } from './merge-layers.ts'
 import { parseDocument } from './parse-document.ts'
 import { toSpec } from './to-spec.ts'
-import { withBlueprint } from './load-blueprint.ts'
+import { fillBlueprint } from './load-blueprint.ts'
 import type { Blueprint } from '../../blueprint.ts'
 import type { LoadedBlueprint } from './loaded-blueprint.ts'
 
@@ -150,7 +150,7 @@ async function readAll(text: string, source: string): Promise<void> {
     warnings: [],
     defaultName: 'p',
   }
-  hashSpec(toSpec(withBlueprint(loaded, blueprint), { base: { kind: 'host' }, env: { HOME: '/h' } }).spec)
+  hashSpec(toSpec(fillBlueprint(loaded, blueprint), { base: { kind: 'host' }, env: { HOME: '/h' } }).spec)
 }
 
 /** Counts what was accepted and refused; anything but a HolmError with a message fails the test. */
@@ -206,7 +206,7 @@ describe('2,000 mutations never throw anything but a HolmError', () => {
       for (let round = 0; round <= random(3); round += 1) value = mutateValue(value, random)
       const text = index % 3 === 0 ? mutateText(JSON.stringify(value), random) : JSON.stringify(value)
       const place = { source: '/p/.devcontainer.json', project: '/p' }
-      const loaded = await loadFromText(text, place, { HOME: '/h' })
+      const loaded = await loadFromText(text, place, { env: { HOME: '/h' } })
       const labels = { 'devcontainer.metadata': JSON.stringify(mutateValue([devcontainer], random)) }
       const base = { kind: 'image', reference: 'x' } as const
       toSpec(loaded, { base, env: {}, baseInfo: { base, id: 'x', labels, env: {} } })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { diffSpecs, hashSpec } from './hash-spec.ts'
 import { toSpec } from './to-spec.ts'
-import { withBlueprint } from './load-blueprint.ts'
+import { fillBlueprint } from './load-blueprint.ts'
 import type { Blueprint } from '../../blueprint.ts'
 import type { EnvironmentSpec } from '../../spec.ts'
 
@@ -15,7 +15,7 @@ function specOf(blueprint: Blueprint, place: { project?: string; name?: string }
     warnings: [],
     defaultName: name,
   } as const
-  return toSpec(withBlueprint(loaded, blueprint), { base: { kind: 'host' }, env: {}, labels: { a: name } })
+  return toSpec(fillBlueprint(loaded, blueprint), { base: { kind: 'host' }, env: {}, labels: { a: name } })
     .spec
 }
 

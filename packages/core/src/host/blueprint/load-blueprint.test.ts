@@ -253,11 +253,15 @@ describe('withBlueprint', () => {
     await put('project/holm.yaml', 'name: first\nbase: debian-12\ncheck: "true"\n')
     const loaded = await load()
     expect(loaded).toMatchObject({ base: 'debian-12', check: { shell: 'true' }, defaultName: 'first' })
-    const changed = withBlueprint(loaded, {
+    const changed = await withBlueprint(loaded, {
       ...loaded.blueprint,
       base: 'alpine',
       provider: 'docker',
       check: ['x'],
+    })
+    await expect(withBlueprint(loaded, { prots: [] })).rejects.toMatchObject({
+      code: 'HOLM_BLUEPRINT_INVALID',
+      message: expect.stringContaining('holm.yaml (as plugins changed it): prots: unknown key') as string,
     })
     expect(changed).toMatchObject({ base: 'alpine', preferredProvider: 'docker', check: { argv: ['x'] } })
   })

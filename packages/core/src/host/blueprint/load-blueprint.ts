@@ -25,7 +25,7 @@ export async function loadBlueprint(
   const { loadNative } = await import('./extends.ts')
   const { source, project } = found
   const blueprint = await loadNative(source, context)
-  return withBlueprint(
+  return fillBlueprint(
     {
       source: nameSource(source),
       format: 'native',
@@ -38,8 +38,17 @@ export async function loadBlueprint(
   )
 }
 
-/** The same loaded blueprint with another content, for instance after the hook `resolveBlueprint`. */
-export function withBlueprint(loaded: LoadedBlueprint, blueprint: Blueprint): LoadedBlueprint {
+/**
+ * The same loaded blueprint with another content, as the hook `resolveBlueprint` returns it. What a plugin made is checked as
+ * a file is: HOLM_BLUEPRINT_INVALID.
+ */
+export async function withBlueprint(loaded: LoadedBlueprint, blueprint: unknown): Promise<LoadedBlueprint> {
+  const { assertBlueprint } = await import('./validate-native.ts')
+  return fillBlueprint(loaded, await assertBlueprint(blueprint, `${loaded.source} (as plugins changed it)`))
+}
+
+/** What the host asks of a blueprint before it is translated. Pure. */
+export function fillBlueprint(loaded: LoadedBlueprint, blueprint: Blueprint): LoadedBlueprint {
   const { source, format, project, directory, warnings } = loaded
   const { base, provider, check } = blueprint
   return {

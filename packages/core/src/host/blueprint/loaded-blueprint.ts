@@ -41,7 +41,7 @@ export interface SpecInput {
   readonly labels?: Readonly<Record<string, string>>
 }
 
-/** Least that the machine must have; checked by `unmetRequirements`. */
+/** Least that the machine should have; what it has not is among the warnings. */
 export interface HostRequirements {
   readonly cpus?: number
   readonly memoryBytes?: number

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { loadBlueprint, withBlueprint } from './load-blueprint.ts'
+import { loadBlueprint, fillBlueprint } from './load-blueprint.ts'
 import { toSpec } from './to-spec.ts'
 import type { Blueprint } from '../../blueprint.ts'
 import type { BlueprintContext } from './blueprint-context.ts'
@@ -19,7 +19,7 @@ const empty: LoadedBlueprint = {
 }
 
 function translate(blueprint: Blueprint, input: Partial<SpecInput> = {}) {
-  return toSpec(withBlueprint(empty, blueprint), { base, env, ...input }).spec
+  return toSpec(fillBlueprint(empty, blueprint), { base, env, ...input }).spec
 }
 
 function thrown(work: () => unknown): { code: string; message: string } {

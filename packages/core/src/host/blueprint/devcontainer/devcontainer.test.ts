@@ -5,7 +5,6 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadDevcontainer } from './load-devcontainer.ts'
 import { toSpec } from '../to-spec.ts'
-import { unmetRequirements } from './host-requirements.ts'
 import type { SpecInput } from '../loaded-blueprint.ts'
 
 let project: string
@@ -23,7 +22,10 @@ async function load(config: unknown, file = '.devcontainer/devcontainer.json') {
   const path = join(project, file)
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, typeof config === 'string' ? config : JSON.stringify(config))
-  return loadDevcontainer({ source: { kind: 'file', path }, project }, { env })
+  return loadDevcontainer(
+    { source: { kind: 'file', path }, project },
+    { env, machine: { cpus: 4, memoryBytes: 4 * 1024 ** 3 } },
+  )
 }
 
 async function translate(config: Record<string, unknown>, input: Partial<SpecInput> = {}) {
@@ -366,7 +368,7 @@ describe('the spec', () => {
   })
 
   it('has minimums for the machine', async () => {
-    const { requirements, spec } = await translate({
+    const { requirements, spec, warnings } = await translate({
       hostRequirements: { cpus: 4, memory: '8gb', storage: '32gb', gpu: true },
     })
     expect(requirements).toEqual({
@@ -376,10 +378,9 @@ describe('the spec', () => {
       gpu: 'required',
     })
     expect(spec.options).toEqual({ docker: { gpus: 'all' } })
-    const small = { cpus: 2, memoryBytes: 4 * 1024 ** 3, storageBytes: 64 * 1024 ** 3 }
-    expect(unmetRequirements(requirements ?? {}, small)).toEqual([
-      'the blueprint needs 4 cores, this machine has 2',
-      'the blueprint needs 8.0 GiB of memory, this machine has 4.0 GiB',
+    expect(warnings).toEqual(['the blueprint needs 8.0 GiB of memory, this machine has 4.0 GiB'])
+    expect((await translate({ hostRequirements: { cpus: 5 } })).warnings).toEqual([
+      'the blueprint needs 5 cores, this machine has 4',
     ])
     expect((await translate({ hostRequirements: { gpu: 'optional' } })).spec.options).toEqual({})
   })

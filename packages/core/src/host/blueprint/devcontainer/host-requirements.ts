@@ -1,5 +1,6 @@
 import { omitUndefined } from '../omit-undefined.ts'
 import { parseSize } from '../parse-quantity.ts'
+import type { MachineSize } from '../blueprint-context.ts'
 import type { DevcontainerRequirements } from './devcontainer-config.ts'
 import type { HostRequirements } from '../loaded-blueprint.ts'
 
@@ -34,25 +35,12 @@ function larger(left: number | undefined, right: number | undefined): number | u
   return Math.max(left, right)
 }
 
-export interface MachineSize {
-  readonly cpus: number
-  readonly memoryBytes: number
-  /** Free space where environments live; absent: not known, not checked. */
-  readonly storageBytes?: number
-}
-
-/** One sentence for each minimum that the machine does not reach; a GPU is the provider's to find. */
+/** One sentence for each minimum that the machine does not reach. Disk and GPU are the provider's to know. */
 export function unmetRequirements(requirements: HostRequirements, machine: MachineSize): string[] {
-  const { cpus = 0, memoryBytes = 0, storageBytes = 0 } = requirements
-  return [
-    ...(cpus > machine.cpus ? [`the blueprint needs ${cpus} cores, this machine has ${machine.cpus}`] : []),
-    ...(memoryBytes > machine.memoryBytes
-      ? [`the blueprint needs ${gib(memoryBytes)} of memory, this machine has ${gib(machine.memoryBytes)}`]
-      : []),
-    ...(machine.storageBytes !== undefined && storageBytes > machine.storageBytes
-      ? [`the blueprint needs ${gib(storageBytes)} of disk space, ${gib(machine.storageBytes)} are free`]
-      : []),
-  ]
+  const { cpus = 0, memoryBytes = 0 } = requirements
+  const cores = `the blueprint needs ${cpus} cores, this machine has ${machine.cpus}`
+  const memory = `the blueprint needs ${gib(memoryBytes)} of memory, this machine has ${gib(machine.memoryBytes)}`
+  return [...(cpus > machine.cpus ? [cores] : []), ...(memoryBytes > machine.memoryBytes ? [memory] : [])]
 }
 
 function gib(bytes: number): string {

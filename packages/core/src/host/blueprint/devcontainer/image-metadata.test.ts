@@ -7,7 +7,10 @@ describe('the image label', () => {
   const withLabel = async (config: Record<string, unknown>, label: string) => {
     const base = { kind: 'image', reference: 'x' } as const
     const place = { source: '/app/.devcontainer.json', project: '/app' }
-    const loaded = await loadFromText(JSON.stringify({ image: 'x', ...config }), place, {})
+    const loaded = await loadFromText(JSON.stringify({ image: 'x', ...config }), place, {
+      env: {},
+      machine: { cpus: 8, memoryBytes: 2 ** 34 },
+    })
     return toSpec(loaded, {
       env: {},
       base,

@@ -1,4 +1,5 @@
 import { omitUndefined } from '../omit-undefined.ts'
+import { availableParallelism, totalmem } from 'node:os'
 import { basename, dirname, resolve } from 'node:path'
 import { HolmError, isHolmError } from '../../../errors.ts'
 import { createVariables, devcontainerToSpec } from './devcontainer-to-spec.ts'
@@ -10,13 +11,16 @@ import { nameSource, readSource } from '../blueprint-context.ts'
 import { parseDocument } from '../parse-document.ts'
 import { slugify } from '../environment-name.ts'
 import { substitute } from './variables.ts'
+import { unmetRequirements } from './host-requirements.ts'
 import type { BlueprintBase } from '../../../blueprint.ts'
-import type { BlueprintContext } from '../blueprint-context.ts'
+import type { BlueprintContext, MachineSize } from '../blueprint-context.ts'
 import type { DevcontainerConfig } from './devcontainer-config.ts'
 import type { DocumentPath } from '../plain-value.ts'
 import type { FoundBlueprint } from '../find-blueprint.ts'
 import type { LoadedBlueprint } from '../loaded-blueprint.ts'
 import type { ParsedDocument } from '../parse-document.ts'
+
+type LoadContext = Pick<BlueprintContext, 'env' | 'machine'>
 
 interface DevcontainerFile {
   readonly source: string
@@ -30,25 +34,33 @@ interface DevcontainerFile {
  */
 export async function loadDevcontainer(
   found: FoundBlueprint,
-  context: Pick<BlueprintContext, 'env'>,
+  context: LoadContext,
 ): Promise<LoadedBlueprint> {
   const place = { source: nameSource(found.source), project: found.project }
-  return loadFromText(await readSource(found.source), place, context.env)
+  return loadFromText(await readSource(found.source), place, context)
 }
 
 /** The same for a text that was read already. */
 export async function loadFromText(
   text: string,
   { source, project }: { readonly source: string; readonly project: string },
-  env: BlueprintContext['env'],
+  { env, machine = sizeOfMachine() }: LoadContext,
 ): Promise<LoadedBlueprint> {
   const file: DevcontainerFile = { source, project, document: await parseDocument(text, source, 'json') }
   const { config, warnings } = await assertDevcontainer(file)
   return placed(file, () => {
     const loaded = createLoaded(file, { config, warnings, env })
-    devcontainerToSpec(loaded, config, { base: { kind: 'host' }, env, name: 'check' })
-    return loaded
+    const { requirements = {} } = devcontainerToSpec(loaded, config, {
+      base: { kind: 'host' },
+      env,
+      name: 'check',
+    })
+    return { ...loaded, warnings: [...warnings, ...unmetRequirements(requirements, machine)] }
   })
+}
+
+function sizeOfMachine(): MachineSize {
+  return { cpus: availableParallelism(), memoryBytes: totalmem() }
 }
 
 /** The shape of a devcontainer.json. Throws HOLM_BLUEPRINT_UNSUPPORTED or HOLM_BLUEPRINT_INVALID with all issues. */
