@@ -47,12 +47,20 @@ export function createTerminal({ streams, json, verbose, signal, pause }: Termin
 async function askLine({ stdin, stderr }: Streams, question: string, signal: AbortSignal): Promise<string> {
   const { createInterface } = await import('node:readline/promises')
   const prompt = createInterface({ input: stdin, output: stderr })
-  const closed = Promise.withResolvers<string>()
-  // Ctrl-C arrives here in raw mode, and Ctrl-D closes: neither is a yes.
-  prompt.once('SIGINT', () => closed.reject(new HolmError('HOLM_INTERRUPTED', 'interrupted at a question')))
-  prompt.once('close', () => closed.resolve(''))
+  const unanswered = Promise.withResolvers<string>()
+  // Ctrl-C arrives here in raw mode, and Ctrl-D closes: neither is a yes, and neither ends the line of the question.
+  prompt.once('SIGINT', () => {
+    unanswered.reject(new HolmError('HOLM_INTERRUPTED', 'interrupted at a question'))
+    prompt.close()
+  })
+  prompt.once('close', () => {
+    stderr.write('\n')
+    unanswered.resolve('')
+  })
   try {
-    return await Promise.race([prompt.question(question, { signal }), closed.promise])
+    const answer = await Promise.race([prompt.question(question, { signal }), unanswered.promise])
+    prompt.removeAllListeners('close')
+    return answer
   } catch (error) {
     if (signal.aborted) throw abortError(signal)
     throw error

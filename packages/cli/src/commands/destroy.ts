@@ -51,7 +51,7 @@ async function destroyAll(input: BuiltinInput): Promise<Result> {
   const { flags, host, signal } = input
   const names = (await host.list({ all: true, signal })).map(({ name }) => name)
   if (names.length === 0) return { data: { removed: [] }, text: 'No environments.' }
-  const question = `Remove ${names.length} environments and their files: ${names.join(', ')}?`
+  const question = `Remove ${names.join(', ')} and all their files?`
   if (!(await isConfirmed(input, question))) return { data: { removed: [] }, text: 'Nothing removed.' }
   for (const name of names) await host.destroy(name, { signal, volumes: flags['volumes'] === true })
   return { data: { removed: names }, text: names.map((name) => `${name} is removed`).join('\n') }

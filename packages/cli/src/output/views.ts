@@ -76,9 +76,9 @@ export interface UpView {
   readonly elapsedMs: number
 }
 
-/** What `up` ends with: the outcome, what changed, ports, how to enter, step times. */
+/** What `up` ends with: the outcome, what changed, ports, how to enter, step times. Warnings came as events. */
 export function renderUp(result: UpResult, view: UpView): string {
-  const { environment, outcome, changed, selection, warnings } = result
+  const { environment, outcome, changed, selection } = result
   const name = view.isFolderDefault ? '' : ` ${environment.name}`
   const head = `${environment.name} is ${describeOutcome(outcome)} on ${environment.provider} (${formatDuration(view.elapsedMs)})`
   if (outcome === 'running' && changed.length === 0 && !view.verbose) return head
@@ -88,7 +88,6 @@ export function renderUp(result: UpResult, view: UpView): string {
       ['why', view.verbose ? selection.reason : undefined],
       ['passed over', view.verbose ? renderRejected(selection) : undefined],
       ['changed', changed.length === 0 ? undefined : renderChanged(changed, name)],
-      ['warning', warnings.join('\n')],
       ['steps', renderSteps(result)],
       ['ports', environment.ports.map(formatPort).join('\n')],
       ['enter', `holm shell${name}`],
