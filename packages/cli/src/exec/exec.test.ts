@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { HostApi } from '@holm/core'
 import { HolmError } from '@holm/core'
-import type { ExecOptions, Process } from '@holm/core'
+import type { ExecOptions, HostApi, Process } from '@holm/core'
 import { createFakeProcess } from '../../test/fake-process.ts'
 import type { FakeProcess } from '../../test/fake-process.ts'
 import { runHolm } from '../../test/run-holm.ts'
