@@ -1,4 +1,6 @@
-import { cpSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { EnvironmentInfo, UpResult } from '@holm/core'
@@ -53,6 +55,7 @@ describe.each([
     const reason = missingBuild() ?? missingRootfs() ?? missing()
     if (reason !== undefined) ctx.skip(reason)
     const folder = copyExample('python-service')
+    const port = await useFreePort(join(folder, '.devcontainer', 'devcontainer.json'))
     await expectSuccess(['base', 'add', 'debian-12', process.env['HOLM_TEST_ROOTFS'] ?? ''], folder)
     await expectSuccess(['list'], folder)
     const before = {
@@ -78,7 +81,7 @@ describe.each([
     expect(
       await expectSuccess(['exec', '--', 'tidemark', 'add', 'http://tides.example', '--tag', 'sea'], folder),
     ).toBe('added http://tides.example/\n')
-    await expectAnswers(folder)
+    await expectAnswers(folder, port)
 
     const again = (await holm.json(['up'], { cwd: folder })) as UpResult
     expect(again).toMatchObject({ outcome: 'running', changed: [] })
@@ -99,6 +102,16 @@ describe.each([
   })
 })
 
+/** The file's port 8473 may be taken on this machine. */
+async function useFreePort(file: string): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  writeFileSync(file, readFileSync(file, 'utf8').replaceAll('8473', String(port)))
+  return port
+}
+
 /** Files of holm's home that are no cache, no event log and no plugin: what an environment may leave nothing in. */
 function listKept(): string[] {
   return listFolder(holm.home)
@@ -107,9 +120,9 @@ function listKept(): string[] {
 }
 
 /** The service, started inside, answers at the address that `status` shows. */
-async function expectAnswers(folder: string): Promise<void> {
+async function expectAnswers(folder: string, port: number): Promise<void> {
   const { ports } = (await holm.json(['status'], { cwd: folder })) as EnvironmentInfo
-  expect(ports.map(({ container }) => container)).toEqual([8473])
+  expect(ports.map(({ container }) => container)).toEqual([port])
   const { host, hostIp } = ports[0]!
   expect(hostIp).toBe('127.0.0.1')
   const server = holm.run(['exec', '--', 'timeout', '60', 'tidemark', 'serve'], { cwd: folder })

@@ -31,24 +31,13 @@ async function record(home: string): Promise<string> {
   const project = join(home, 'hello')
   cpSync(join(root, 'examples', 'hello'), project, { recursive: true })
   const shell = ['env', '-u', 'NO_COLOR', '-u', 'CI', ...env, `PS1=${prompt}`, 'sh']
-  tmux.run(
-    'new-session',
-    '-d',
-    '-s',
-    'record',
-    '-x',
-    String(columns),
-    '-y',
-    '60',
-    '-c',
-    project,
-    ...shell,
-  )
+  tmux.run('new-session', '-d', '-s', 'record', '-x', String(columns), '-y', '60', '-c', project, ...shell)
   try {
     await untilIdle(tmux)
     for (const command of commands) await type(tmux, command)
     const screen = tmux.run('capture-pane', '-e', '-p', '-t', 'record')
-    return screen.trimEnd().replace(/\n\S*\$\s*$/, '')
+    // Without the prompt that waits for a next command.
+    return screen.trimEnd().split('\n').slice(0, -1).join('\n')
   } finally {
     tmux.run('kill-server')
   }
