@@ -205,7 +205,8 @@ export async function endHolder(record: SandboxRecord, graceMs: number): Promise
     if (isAlive(each)) sendSignal(each.pid, 'SIGKILL')
     await waitForEnd(each)
   }
-  await removeGroupsWhenEmpty(holder.cgroups)
+  const freezer = record.paused?.freezer ?? undefined
+  await removeGroupsWhenEmpty(freezer === undefined ? holder.cgroups : [...holder.cgroups, freezer])
 }
 
 async function endPrograms(holder: Holder, until: number): Promise<void> {
