@@ -112,11 +112,11 @@ async function useFreePort(file: string): Promise<number> {
   return port
 }
 
-/** Files of holm's home that are no cache, no event log and no plugin: what an environment may leave nothing in. */
+/** Files of holm's home but its cache and its state file, whose rows are looked at: an environment may leave none. */
 function listKept(): string[] {
-  return listFolder(holm.home)
-    .filter((line) => line.includes(' file ') || line.includes(' link '))
-    .filter((line) => !/^cache\/|\.(db|sqlite3?)(-wal|-shm)? /.test(line))
+  return listFolder(holm.home, ['cache'])
+    .filter((line) => / (?:file|link) /.test(line))
+    .filter((line) => !/\.(?:db|sqlite3?)(?:-wal|-shm)? /.test(line))
 }
 
 /** The service, started inside, answers at the address that `status` shows. */

@@ -4,13 +4,21 @@ import { request } from 'node:http'
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
 
-/** Everything below a folder, one line for each entry: kind, mode, size, time and content. Equal listings are equal folders. */
-export function listFolder(folder: string): string[] {
-  const lines = readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) => {
-    const path = join(entry.parentPath, entry.name)
-    return `${path.slice(folder.length + 1)} ${describePath(path)}`
-  })
-  return lines.toSorted()
+/**
+ * Everything below a folder but what `leaveOut` names, one line for each entry: kind, mode, owner and content. Equal
+ * listings are equal folders. Links are not followed.
+ */
+export function listFolder(folder: string, leaveOut: readonly string[] = []): string[] {
+  return listBelow(folder, '', leaveOut).map((path) => `${path} ${describePath(join(folder, path))}`)
+}
+
+function listBelow(folder: string, below: string, leaveOut: readonly string[]): string[] {
+  const entries = readdirSync(join(folder, below), { withFileTypes: true })
+  const paths = entries.map((entry) => ({ path: join(below, entry.name), entry }))
+  return paths
+    .filter(({ path }) => !leaveOut.includes(path))
+    .flatMap(({ path, entry }) => [path, ...(entry.isDirectory() ? listBelow(folder, path, leaveOut) : [])])
+    .toSorted()
 }
 
 function describePath(path: string): string {
@@ -46,9 +54,9 @@ function readProc(pid: string, file: string): string {
 
 /** Rows of the state file, all tables but the event log, which is kept on purpose. */
 export function listStateRows(home: string): string[] {
-  const files = readdirSync(home, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.(db|sqlite3?)$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
+  const files = listBelow(home, '', ['cache'])
+    .filter((path) => /\.(db|sqlite3?)$/.test(path))
+    .map((path) => join(home, path))
   if (files.length === 0) throw new Error(`no state file below ${home}`)
   return files.flatMap((file) => listRows(file))
 }
