@@ -111,7 +111,9 @@ export function thaw(freezer: string | null, holder: Holder): void {
     return
   }
   writeFileSync(path.join(freezer, 'freezer.state'), 'THAWED')
-  moveAll(path.join(path.dirname(path.dirname(freezer)), 'cgroup.procs'), holder)
+  const top = path.join(path.dirname(path.dirname(freezer)), 'cgroup.procs')
+  // A process that forks while it is moved leaves a child behind: again until none is found.
+  for (let round = 0; moveAll(top, holder) && round < 100; round += 1);
   removeFreezer(freezer)
 }
 
