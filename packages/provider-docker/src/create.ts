@@ -182,9 +182,7 @@ async function cleanUp(
 /** Nothing maps ports on the host's own network. */
 function assertPorts(spec: EnvironmentSpec): void {
   if (spec.network !== 'host') return
-  const [port] = spec.ports.filter(
-    (request) => request.host !== undefined && request.host !== request.container,
-  )
+  const port = spec.ports.find((request) => request.host !== undefined && request.host !== request.container)
   if (!port) return
   throw new HolmError(
     'HOLM_BLUEPRINT_UNSUPPORTED',

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type Docker from 'dockerode'
 import type { Engine } from './engine.ts'
+import { awaitExitCode } from './exec-code.ts'
 import { containerName } from './names.ts'
 import { signalNumber } from './signals.ts'
 
@@ -113,9 +114,5 @@ async function runHelper(
   })
   const stream = await exec.start({ hijack: true, stdin: false })
   for await (const _ of stream) continue
-  for (let delay = 2; ; delay = Math.min(delay * 2, 50)) {
-    const info = await exec.inspect()
-    if (!info.Running && info.ExitCode !== null) return info.ExitCode
-    await new Promise((resolve) => setTimeout(resolve, delay))
-  }
+  return awaitExitCode(exec)
 }

@@ -3,6 +3,7 @@ import { abortError } from '@holm/core'
 import type { Exit, ExecRequest, Process, ProviderContext, TerminalSize } from '@holm/core'
 import type Docker from 'dockerode'
 import type { Engine } from './engine.ts'
+import { awaitExit } from './exec-code.ts'
 import { killExec, markerVariable } from './exec-kill.ts'
 import { missingProgram } from './exec-missing.ts'
 import { signalNumber } from './signals.ts'
@@ -163,14 +164,9 @@ async function readExit(session: Session): Promise<Exit> {
   return { code, ...(signal && { signal }) }
 }
 
-/** The engine closes the streams a moment before it knows the code; a program may also close its own and go on. */
+/** Not abortable: the abort kills the program, and its end is still waited for. */
 async function finishedInfo({ engine, exec, name }: Session): Promise<Docker.ExecInspectInfo> {
   const ctx = { signal: new AbortController().signal }
-  return engine.use({ ctx, action: `learn how a program in ${name} ended`, environment: name }, async () => {
-    for (let delay = 2; ; delay = Math.min(delay * 2, 250)) {
-      const info = await exec.inspect()
-      if (!info.Running && info.ExitCode !== null) return info
-      await new Promise((resolve) => setTimeout(resolve, delay))
-    }
-  })
+  const action = `learn how a program in ${name} ended`
+  return engine.use({ ctx, action, environment: name }, () => awaitExit(exec))
 }

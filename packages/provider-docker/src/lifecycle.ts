@@ -5,7 +5,7 @@ import type { Engine } from './engine.ts'
 import { notFound, parseFailure } from './engine-errors.ts'
 import { ignoreMissing } from './images.ts'
 import { matchUser } from './match-user.ts'
-import { containerName, label } from './names.ts'
+import { containerName, label, volumeName } from './names.ts'
 import { releaseNetwork } from './networks.ts'
 import { absentState, parseInspect, parseListed } from './parse.ts'
 
@@ -133,12 +133,15 @@ export async function stopEnvironment(target: Target, { graceMs }: StopOptions):
   const { engine, name, ctx } = target
   return engine.use({ ctx, action: `stop ${name}` }, async (docker, abortSignal) => {
     const container = docker.getContainer(containerName(engine.namespace, name))
+    const stop = (): Promise<unknown> => container.stop({ t: Math.ceil(graceMs / 1000), abortSignal })
     try {
-      await container.stop({ t: Math.ceil(graceMs / 1000), abortSignal })
+      await stop()
     } catch (error) {
-      const { status } = parseFailure(error)
+      const { status, message } = parseFailure(error)
       if (status === 404) return absentState(name)
-      if (status !== 304) throw error
+      // podman does not stop what is paused, docker does.
+      if (/paused|state improper/i.test(message)) await container.unpause().then(stop)
+      else if (status !== 304) throw error
     }
     return inspectEnvironment(target)
   })
@@ -167,7 +170,7 @@ export async function removeEnvironment(
       ])
     }
     if (options.volumes)
-      await removeVolumes(docker, { engine, name, attached: info ? namedVolumes(info) : [] })
+      await removeVolumes(docker, { engine, name, attached: info ? namedVolumes(info, engine) : [] })
   })
 }
 
@@ -191,8 +194,12 @@ function restoredVolumes(info: Docker.ContainerInspectInfo): readonly string[] {
   )
 }
 
-function namedVolumes(info: Docker.ContainerInspectInfo): readonly string[] {
-  return info.Mounts.flatMap(({ Type, Name }) => (Type === 'volume' && Name !== undefined ? [Name] : []))
+/** An environment mounts no named volume but holm's; podman keeps no labels on those it makes with a container. */
+function namedVolumes(info: Docker.ContainerInspectInfo, engine: Engine): readonly string[] {
+  const prefix = volumeName(engine.namespace, '')
+  return info.Mounts.flatMap(({ Type, Name }) =>
+    Type === 'volume' && Name?.startsWith(prefix) ? [Name] : [],
+  )
 }
 
 interface VolumeRemoval {
@@ -207,10 +214,9 @@ async function removeVolumes(docker: Docker, { engine, name, attached }: VolumeR
   const { Volumes } = await docker.listVolumes({
     filters: { label: [`${label.namespace}=${engine.namespace}`] },
   })
-  const own = (Volumes ?? []).filter(
-    ({ Name, Labels }) => attached.includes(Name) || Labels?.[label.name] === name,
-  )
-  await Promise.all(own.map(({ Name }) => docker.getVolume(Name).remove().catch(ignoreInUse)))
+  const labelled = (Volumes ?? []).filter(({ Labels }) => Labels?.[label.name] === name)
+  const own = new Set([...attached, ...labelled.map(({ Name }) => Name)])
+  await Promise.all([...own].map((volume) => docker.getVolume(volume).remove().catch(ignoreInUse)))
 }
 
 function ignoreInUse(error: unknown): void {

@@ -46,7 +46,7 @@ function openLogs(docker: Docker, { id, follow, tail, abortSignal }: LogsRequest
       options,
     }
     docker.modem.dial(call, (error: unknown, stream: unknown) => {
-      if (error) reject(error as Error)
+      if (error) reject(error)
       else resolve(stream as Readable)
     })
   })

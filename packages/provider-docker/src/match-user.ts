@@ -1,6 +1,7 @@
 import { HolmError } from '@holm/core'
 import type { ProviderContext } from '@holm/core'
 import type Docker from 'dockerode'
+import { awaitExitCode } from './exec-code.ts'
 import { label } from './names.ts'
 
 export interface MatchRequest {
@@ -16,33 +17,40 @@ export interface MatchRequest {
  * root, and an id that another user of the image has are left alone.
  */
 export async function matchUser({ container, info, ctx }: MatchRequest): Promise<void> {
-  const labels = info.Config.Labels ?? {}
-  const [uid, gid] = (labels[label.matchIds] ?? '').split(':')
-  const user = (labels[label.matchUser] || info.Config.User).split(':')[0] ?? ''
-  if (!uid || !gid || user === '' || user === 'root' || /^\d+$/.test(user)) return
-  const exec = await container.exec({
-    Cmd: ['/bin/sh', '-c', script, 'sh', user, uid, gid],
-    User: '0:0',
-    AttachStdout: true,
-    AttachStderr: true,
-  })
-  const stream = await exec.start({ hijack: true, stdin: false })
-  const chunks: Uint8Array[] = []
-  for await (const chunk of stream) chunks.push(chunk as Uint8Array)
-  const { ExitCode } = await exec.inspect()
-  if (ExitCode === 0 || ExitCode === null) return
-  const output = Buffer.concat(chunks)
-    .toString('utf8')
-    .replaceAll(/[^\x20-\x7e]+/g, ' ')
-    .trim()
-  if (ExitCode === 3) return ctx.log.warn(`the user ${user} keeps its id: ${output}`)
+  const wanted = wantedIds(info)
+  if (!wanted) return
+  const { user, uid, gid } = wanted
+  const { code, output } = await runAsRoot(container, ['/bin/sh', '-c', script, 'sh', user, uid, gid])
+  if (code === 0) return
+  if (code === 3) return ctx.log.warn(`the user ${user} keeps its id: ${output}`)
   throw new HolmError(
     'HOLM_ENVIRONMENT_FAILED',
     `the user ${user} could not be given the ids ${uid}:${gid}: ${output}`,
-    {
-      hint: 'Set `matchUserId: false` in the blueprint.',
-    },
+    { hint: 'Set `matchUserId: false` in the blueprint.' },
   )
+}
+
+/** Undefined when nothing is to be done: no wish, no user, root, or a bare number. */
+function wantedIds(
+  info: Docker.ContainerInspectInfo,
+): { user: string; uid: string; gid: string } | undefined {
+  const labels = info.Config.Labels ?? {}
+  const [uid, gid] = (labels[label.matchIds] ?? '').split(':')
+  const [user = ''] = (labels[label.matchUser] || info.Config.User).split(':')
+  if (!uid || !gid || user === '' || user === 'root' || /^\d+$/.test(user)) return undefined
+  return { user, uid, gid }
+}
+
+async function runAsRoot(
+  container: Docker.Container,
+  argv: string[],
+): Promise<{ code: number; output: string }> {
+  const exec = await container.exec({ Cmd: argv, User: '0:0', AttachStdout: true, AttachStderr: true })
+  const stream = await exec.start({ hijack: true, stdin: false })
+  const chunks: Uint8Array[] = []
+  for await (const chunk of stream) chunks.push(chunk as Uint8Array)
+  const text = Buffer.concat(chunks).toString('utf8')
+  return { code: await awaitExitCode(exec), output: text.replaceAll(/[^\x20-\x7e]+/g, ' ').trim() }
 }
 
 /** sed, grep, chown only: usermod is not in every image. A changed file is written in place, so that its mode stays. */

@@ -6,7 +6,7 @@ import { explainConnection, parseFailure } from './engine-errors.ts'
 import type { Engine } from './engine.ts'
 
 /** Milliseconds until an engine that says nothing counts as not answering. */
-const deadlineMs = 1000
+const deadlineMs = 2000
 
 /** Never throws: what is wrong is in `reason`, what helps in `fix`. */
 export async function probeEngine(engine: Engine, ctx: ProviderContext): Promise<Probe> {

@@ -1,4 +1,4 @@
-import type { ContainerCreateOptions, ContainerInspectInfo, MountSettings } from 'dockerode'
+import type { ContainerCreateOptions, ContainerInspectInfo, HostConfig, MountSettings } from 'dockerode'
 
 /** Pure: what makes the same container again from another image, with the volumes it has, also the anonymous ones. */
 export function recreateOptions(info: ContainerInspectInfo, image: string): ContainerCreateOptions {
@@ -6,8 +6,16 @@ export function recreateOptions(info: ContainerInspectInfo, image: string): Cont
   return {
     ...Config,
     Image: image,
-    HostConfig: { ...HostConfig, Mounts: keptMounts(info) },
-  } as ContainerCreateOptions
+    HostConfig: { ...HostConfig, Mounts: keptMounts(info), Ulimits: keptUlimits(HostConfig) },
+  }
+}
+
+/** podman writes RLIMIT_NOFILE and reads nofile. */
+function keptUlimits({ Ulimits }: HostConfig): NonNullable<HostConfig['Ulimits']> {
+  return (Ulimits ?? []).map((limit) => ({
+    ...limit,
+    Name: limit.Name.replace(/^RLIMIT_/, '').toLowerCase(),
+  }))
 }
 
 function keptMounts(info: ContainerInspectInfo): MountSettings[] {
@@ -24,7 +32,7 @@ function keptMounts(info: ContainerInspectInfo): MountSettings[] {
   const declared = attached.flatMap(({ Name, Destination, RW }) =>
     Name === undefined || targets.has(Destination) || boundByName(info, Destination)
       ? []
-      : [{ Type: 'volume' as const, Source: Name, Target: Destination, ReadOnly: !RW } as MountSettings],
+      : [{ Type: 'volume' as const, Source: Name, Target: Destination, ReadOnly: !RW }],
   )
   return [...named, ...declared]
 }

@@ -41,7 +41,7 @@ function referenceOf(
 }
 
 async function createSnapshot(engine: Engine, request: SnapshotRequest): Promise<SnapshotInfo> {
-  const { name, snapshot, ctx } = request
+  const { name, ctx } = request
   return engine.use({ ctx, action: `snapshot ${name}`, environment: name }, async (docker) => {
     const info = await requireContainer(docker, { engine, name, ctx })
     const reference = referenceOf(engine, request)
