@@ -1,0 +1,25 @@
+import { exec } from './exec.ts'
+import { lifecycle } from './lifecycle.ts'
+import { list, listDocker } from './list.ts'
+import { overhead } from './overhead.ts'
+import { parallel } from './parallel.ts'
+import { sandbox } from './sandbox.ts'
+import type { Suite } from './suite.ts'
+import { coldUp, warmUp } from './up.ts'
+import { version } from './version.ts'
+
+export type { Suite } from './suite.ts'
+
+/** In the order in which they are run. */
+export const suites: readonly Suite[] = [
+  version,
+  overhead,
+  coldUp,
+  warmUp,
+  exec,
+  lifecycle,
+  parallel,
+  list,
+  listDocker,
+  sandbox,
+]
