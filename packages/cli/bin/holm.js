@@ -1,7 +1,15 @@
 #!/usr/bin/env node
-import { enableCompileCache } from 'node:module'
+import * as nodeModule from 'node:module'
 
-enableCompileCache()
+// Checked before anything that an older Node cannot even parse is loaded.
+if (Number.parseInt(process.versions.node, 10) < 24) {
+  process.stderr.write(
+    `error HOLM_TOOL_MISSING: holm needs Node 24 or newer, this is ${process.versions.node}\n`,
+  )
+  process.stderr.write('hint: Install Node 24, or run holm with it: npx -p node@24 -p @holm/cli holm\n')
+  process.exit(5)
+}
+nodeModule.enableCompileCache()
 
 const [word, ...more] = process.argv.slice(2)
 if ((word === '--version' || word === '-v' || word === 'version') && more.length === 0) {

@@ -97,7 +97,10 @@ export class HolmError extends Error {
 
 /** True for a HolmError of any copy of this package; with `code`, only for that code. */
 export function isHolmError(error: unknown): error is HolmError
-export function isHolmError<Code extends ErrorCode>(error: unknown, code: Code): error is HolmError & { readonly code: Code }
+export function isHolmError<Code extends ErrorCode>(
+  error: unknown,
+  code: Code,
+): error is HolmError & { readonly code: Code }
 export function isHolmError(error: unknown, code?: ErrorCode): boolean {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return false
   return code === undefined ? error.code in errorTable : error.code === code

@@ -30,6 +30,7 @@ export const up: BuiltinCommand = {
       completes: 'base',
     },
     recreate: { type: 'boolean', description: 'Remove the environment and make it anew.' },
+    keep: { type: 'boolean', description: 'Leave an environment that failed to come up for a look inside.' },
   },
   examples: [
     {
@@ -47,6 +48,7 @@ export const up: BuiltinCommand = {
       cwd,
       signal,
       recreate: flags['recreate'] === true,
+      ...(flags['keep'] === true && { keep: true }),
       ...optional('blueprint', args['blueprint']),
       ...optional('name', name),
       ...optional('provider', readText(input, 'provider')),

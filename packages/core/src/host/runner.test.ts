@@ -69,6 +69,12 @@ describe.skipIf(process.platform === 'win32')('createRunner', () => {
     })
   })
 
+  it('keeps the output for a reader that comes late', async () => {
+    const child = await runner.spawn(['sh', '-c', 'echo out; echo err >&2'])
+    await child.exited
+    expect(await Promise.all([readText(child.stdout), readText(child.stderr)])).toEqual(['out\n', 'err\n'])
+  })
+
   it('opens a terminal of the wanted size and resizes it', async () => {
     const child = await runner.spawn(
       ['sh', '-c', 'test -t 0 && test -t 1 && stty size; read -r line; stty size; exit 7'],

@@ -1,7 +1,7 @@
 import { spawn as spawnChild, type ChildProcess, type SpawnOptions as ChildOptions } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { constants } from 'node:os'
-import { Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { HolmError, abortError, assertNotAborted } from '../errors.ts'
 import type { Exit, RunResult, RunToEndOptions, Runner, SpawnOptions } from '../process.ts'
 import { spawnError, type LocalProcess } from './local-process.ts'
@@ -55,14 +55,19 @@ async function startPiped(argv: readonly string[], options: SpawnOptions): Promi
   const process: LocalProcess = {
     pid: child.pid,
     stdin: child.stdin,
-    stdout: child.stdout ?? Readable.from([]),
-    stderr: child.stderr ?? Readable.from([]),
+    stdout: kept(child.stdout),
+    stderr: kept(child.stderr),
     kill: async (signal) => killGroup(child, signal),
     resize: async () => undefined,
     exited,
   }
   if (options.signal) killOnAbort(process, options.signal)
   return process
+}
+
+/** Node throws away what nobody has read when the child exits: what goes through here waits for its reader. */
+function kept(stream: Readable | null): Readable {
+  return stream === null ? Readable.from([]) : stream.pipe(new PassThrough())
 }
 
 async function startDetached(

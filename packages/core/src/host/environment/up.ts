@@ -56,7 +56,6 @@ async function upBefore(host: HostContext, options: UpOptions): Promise<UpResult
   const { outcome, state, record } =
     (await alreadyUp({ host, plan, operation, options })) ??
     (await bringUp({ host, plan, operation, options }))
-  if (outcome === 'running' || outcome === 'started') warnOfChange(operation, plan.name, changed)
   await host.registry.loadForHooks(['afterUp'])
   await host.hooks.after('afterUp', { spec: plan.spec, provider: plan.provider.id, state })
   return {
@@ -80,14 +79,6 @@ function changedKeys({ record, spec, hash }: Plan): string[] {
   if (record === undefined || record.phase === 'creating' || record.hash === hash) return []
   const before = record.details.declared ?? record.details.spec
   return before === undefined ? ['blueprint'] : diffSpecs(before, spec)
-}
-
-function warnOfChange(operation: Operation, name: string, changed: readonly string[]): void {
-  if (changed.length === 0) return
-  operation.warn(
-    `the blueprint of ${name} changed since it was made: ${changed.join(', ')}`,
-    'holm up --recreate removes the environment and makes it anew; files outside mounts and named volumes are lost.',
-  )
 }
 
 /** The fast way out: it runs, nobody works on it, and nothing else was asked for. Takes no lock. */
