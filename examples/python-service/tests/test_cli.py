@@ -30,7 +30,7 @@ class CliTest(unittest.TestCase):
         self.assertEqual(self.run_main("find", "tide")[0], 1)
 
     def test_imports_and_says_what_it_skipped(self):
-        code, out, err = self.run_main("import", str(Path(__file__).with_name("export.html")))
+        code, out, err = self.run_main("import", str(Path(__file__).with_name("export.netscape")))
         self.assertEqual((code, out), (0, "3 new of 3\n"))
         self.assertIn("skipped: not a web address", err)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from tidemark.importer import read_export
 from tidemark.model import InvalidBookmark
 
-EXPORT = Path(__file__).with_name("export.html").read_text(encoding="utf-8")
+EXPORT = Path(__file__).with_name("export.netscape").read_text(encoding="utf-8")
 
 
 class ReadExport(unittest.TestCase):
