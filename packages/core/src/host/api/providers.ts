@@ -1,7 +1,7 @@
 import { HolmError } from '../../errors.ts'
 import type { CallOptions, HostApi, ProviderInfo } from '../../host-api.ts'
 import type { Probe } from '../../provider.ts'
-import { nearNames } from '../blueprint/did-you-mean.ts'
+import { nearNames } from '../did-you-mean.ts'
 import type { HostContext } from '../context.ts'
 import type { PluginDescriptor } from '../plugins/descriptor.ts'
 

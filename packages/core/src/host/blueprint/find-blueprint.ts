@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { HolmError } from '../../errors.ts'
 import { builtinPath, listBuiltinNames } from './builtins.ts'
-import { nearNames } from './did-you-mean.ts'
+import { nearNames } from '../did-you-mean.ts'
 import { homeOf, resolveHostPath } from './parse-mounts.ts'
 import type { BlueprintContext, BlueprintSource } from './blueprint-context.ts'
 

@@ -5,7 +5,7 @@ import { parseExposed, parsePort } from './parse-ports.ts'
 import { parseCpus, parseDuration, parseSize } from './parse-quantity.ts'
 import { parseTarget, toTmpfs } from './parse-mounts.ts'
 import { assertTool, toolNames } from '../provision/tools/version.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { didYouMean } from '../did-you-mean.ts'
 import type { Blueprint } from '../../blueprint.ts'
 import type { ToolName } from '../provision/tools/version.ts'
 

@@ -1,5 +1,5 @@
 import { HolmError } from '../../errors.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { didYouMean } from '../did-you-mean.ts'
 import type { EnvironmentSpec } from '../../spec.ts'
 import type { StandardIssue, StandardSchema } from '../../standard-schema.ts'
 

@@ -1,5 +1,5 @@
 import { HolmError } from '../../errors.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { didYouMean } from '../did-you-mean.ts'
 import { formatPath } from './plain-value.ts'
 import type { core } from 'zod/mini'
 import type { DocumentPath } from './plain-value.ts'

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HolmError } from '../../errors.ts'
-import { nearNames } from './did-you-mean.ts'
+import { nearNames } from '../did-you-mean.ts'
 
 /** One starting point of `holm init`. */
 interface Template {

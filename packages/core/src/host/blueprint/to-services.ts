@@ -1,6 +1,6 @@
 import { omitUndefined } from './omit-undefined.ts'
 import { HolmError } from '../../errors.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { didYouMean } from '../did-you-mean.ts'
 import { isBlankCommand, toCommand } from './parse-commands.ts'
 import { parseDuration } from './parse-quantity.ts'
 import { parsePort, uniquePorts } from './parse-ports.ts'

@@ -1,6 +1,6 @@
 import { HolmError } from '../../errors.ts'
 import { configKeys, configTable, findEntry, pluginPrefix } from './schema.ts'
-import { suggestHint, suggestWord } from './suggest.ts'
+import { nearNames, suggestHint } from '../did-you-mean.ts'
 import { checkText, checkValue, parseLoose, type Checked } from './value.ts'
 
 /** Values of one origin by full key, checked. */
@@ -167,6 +167,6 @@ function parsePluginVariable(
 }
 
 function warnNearMiss(name: string): string[] {
-  const meant = suggestWord(name, [...keyByEnv.keys(), ...otherVariables])
+  const [meant] = nearNames(name, [...keyByEnv.keys(), ...otherVariables], 1)
   return meant === undefined ? [] : [`the variable ${name} is unknown and ignored: did you mean ${meant}?`]
 }

@@ -1,7 +1,7 @@
 import { dirname, parse } from 'node:path'
 import { realpathSync } from 'node:fs'
 import { HolmError } from '../../errors.ts'
-import { nearNames } from '../blueprint/did-you-mean.ts'
+import { nearNames } from '../did-you-mean.ts'
 import type { HostContext } from '../context.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 

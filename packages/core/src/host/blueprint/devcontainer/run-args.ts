@@ -1,5 +1,5 @@
 import { HolmError } from '../../../errors.ts'
-import { didYouMean } from '../did-you-mean.ts'
+import { didYouMean } from '../../did-you-mean.ts'
 import { parseCpus, parseSize } from '../parse-quantity.ts'
 import { parsePort } from '../parse-ports.ts'
 import { parseMount, parseVolumeText } from './mount-text.ts'

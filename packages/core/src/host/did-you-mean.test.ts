@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { didYouMean, editDistance, nearNames } from './did-you-mean.ts'
+import { didYouMean, editDistance, nearNames, suggestHint } from './did-you-mean.ts'
 
 describe('editDistance', () => {
   it.each([
@@ -30,5 +30,22 @@ describe('nearNames', () => {
 
   it('says the nearest in a sentence', () => {
     expect(didYouMean('packagse', ['ports', 'packages'])).toBe(', did you mean "packages"?')
+  })
+})
+
+describe('suggestHint', () => {
+  it.each([
+    ['provder', 'provider'],
+    ['Provider', 'provider'],
+    ['prvoider', 'provider'],
+    ['prov', 'provider'],
+    ['dokcer', 'docker'],
+    ['lxd', 'lxc'],
+    ['qemu', undefined],
+    ['a', undefined],
+    ['', undefined],
+  ])('%s means %s', (word, meant) => {
+    const known = ['namespace', 'provider', 'docker', 'lxc', 'ab']
+    expect(suggestHint(word, known, 'else')).toBe(meant === undefined ? 'else' : `Did you mean ${meant}?`)
   })
 })

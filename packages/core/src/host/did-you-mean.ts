@@ -31,22 +31,33 @@ function normalize(name: string): string {
   return name.toLowerCase().replaceAll(/[-_.\s]/g, '')
 }
 
-/** The candidates that `word` may have meant, nearest first, at most `limit`. */
+/** The candidates that `word` may have meant, nearest first, at most `limit`; the beginning of a name is near to it. */
 export function nearNames(word: string, candidates: readonly string[], limit = 3): string[] {
   // A pasted paragraph is no misspelt name; comparing it would only cost time.
   if (word.length > 64) return []
   const wanted = normalize(word)
-  const allowed = Math.max(1, Math.floor(wanted.length / 3))
+  const allowed = wanted.length < 2 ? 0 : Math.max(1, Math.floor(wanted.length / 3))
   return candidates
-    .map((name) => ({ name, distance: editDistance(wanted, normalize(name)) }))
+    .map((name) => ({ name, distance: distanceTo(wanted, normalize(name)) }))
     .filter(({ distance }) => distance <= allowed)
     .sort((left, right) => left.distance - right.distance || left.name.localeCompare(right.name))
     .slice(0, limit)
     .map(({ name }) => name)
 }
 
+function distanceTo(wanted: string, name: string): number {
+  if (wanted.length >= 2 && wanted !== name && name.startsWith(wanted)) return 0.5
+  return editDistance(wanted, name)
+}
+
 /** `, did you mean "ports"?` or nothing: the tail of a message about an unknown name. */
 export function didYouMean(word: string, candidates: readonly string[]): string {
   const [nearest] = nearNames(word, candidates, 1)
   return nearest === undefined ? '' : `, did you mean "${nearest}"?`
+}
+
+/** "Did you mean x?" for a hint, or what else the caller says. */
+export function suggestHint(word: string, candidates: Iterable<string>, otherwise: string): string {
+  const [nearest] = nearNames(word, [...candidates], 1)
+  return nearest === undefined ? otherwise : `Did you mean ${nearest}?`
 }
