@@ -110,23 +110,30 @@ function isSource(path: string): boolean {
   return !/\/(?:node_modules|dist)$/.test(path)
 }
 
+type BlockCheck = (block: Block, session: Session) => Promise<void>
+
+const checks: Readonly<Record<string, BlockCheck>> = {
+  sh: expectScript,
+  console: expectConsole,
+  yaml: expectDocument,
+  toml: expectDocument,
+  jsonc: expectDocument,
+  ts: expectTypes,
+}
+
 async function checkBlock(block: Block, session: Session, ctx: TestContext): Promise<void> {
   const { file } = block.markers
   if (file !== undefined) write(join(session.project, file), block.text)
-  switch (block.language) {
-    case 'sh':
-      return expectScript(block, session)
-    case 'console':
-      return expectConsole(block, session)
-    case 'yaml':
-    case 'toml':
-    case 'jsonc':
-      return expectBlueprint(block, session)
-    case 'ts':
-      return expectTypes(block)
-    default:
-      if (file === undefined) ctx.skip(`nothing to check in a block of ${block.language || 'no language'}`)
-  }
+  const check = checks[block.language]
+  if (check) return check(block, session)
+  if (file === undefined) ctx.skip(`nothing to check in a block of ${block.language || 'no language'}`)
+}
+
+/** A document is a blueprint, unless its name says that it is a configuration or belongs to another tool. */
+async function expectDocument(block: Block, session: Session): Promise<void> {
+  const { file = '' } = block.markers
+  if (file.startsWith('holm.config.')) return expectConfig(session)
+  if (file !== 'pyproject.toml') return expectBlueprint(block, session)
 }
 
 function write(path: string, text: string): void {
@@ -154,6 +161,11 @@ async function expectConsole({ text, markers }: Block, session: Session): Promis
     if (matchesShown(ended.stdout, output)) continue
     expect(ended.stdout.trimEnd(), `what ${command} shows`).toBe(output.join('\n').trimEnd())
   }
+}
+
+async function expectConfig({ holm, project }: Session): Promise<void> {
+  const ended = await holm.run(['config', 'list'], { cwd: project })
+  expect(ended.code, describeEnd(['holm', 'config', 'list'], ended)).toBe(0)
 }
 
 const blueprintFiles = {
