@@ -122,8 +122,10 @@ const checks: Readonly<Record<string, BlockCheck>> = {
 }
 
 async function checkBlock(block: Block, session: Session, ctx: TestContext): Promise<void> {
-  const { file } = block.markers
+  const { file, before } = block.markers
   if (file !== undefined) write(join(session.project, file), block.text)
+  if (before !== undefined)
+    await expectScript({ ...block, text: before, markers: { needs: [], exit: 0 } }, session)
   const check = checks[block.language]
   if (check) return check(block, session)
   if (file === undefined) ctx.skip(`nothing to check in a block of ${block.language || 'no language'}`)
@@ -143,19 +145,26 @@ function write(path: string, text: string): void {
 
 function runShell(script: string, { holm, project }: Session): Promise<Ended> {
   const env = { ...holm.env, PATH: `${inRoot('bin')}:${holm.env['PATH'] ?? ''}` }
-  return runProgram(['sh', '-e', '-c', script], { cwd: project, env })
+  return runProgram(['sh', '-c', script], { cwd: project, env })
 }
 
 async function expectScript({ text, markers }: Block, session: Session): Promise<void> {
-  const ended = await runShell(text, session)
+  const ended = await runShell(`set -e\n${text}`, session)
   expect(ended.code, describeEnd([text], ended)).toBe(markers.exit)
 }
 
 /** Both streams together, as on a terminal; the exit code counts for the last command. */
 async function expectConsole({ text, markers }: Block, session: Session): Promise<void> {
   const commands = parseConsole(text)
+  // A `cd` holds for the commands after it, as for a reader who types them.
+  const place = join(session.folder, 'place')
+  let folder = session.project
   for (const [index, { command, output }] of commands.entries()) {
-    const ended = await runShell(`{ ${command}\n} 2>&1`, session)
+    const ended = await runShell(`{ ${command}\n} 2>&1; code=$?; pwd > '${place}'; exit $code`, {
+      ...session,
+      project: folder,
+    })
+    folder = readFileSync(place, 'utf8').trimEnd()
     const isLast = index === commands.length - 1
     expect(ended.code, describeEnd([command], ended)).toBe(isLast ? markers.exit : 0)
     if (matchesShown(ended.stdout, output)) continue

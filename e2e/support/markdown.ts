@@ -10,7 +10,7 @@ export interface Block {
 /**
  * Comments directly before a block, invisible to readers:
  * `<!-- skip: reason -->` not run · `<!-- needs: docker, rootfs -->` skipped where the machine has none ·
- * `<!-- exit: 3 -->` how the block's last command ends · `<!-- file: holm.yaml -->` the block is written to that file ·
+ * `<!-- before: holm up -->` run first, as what an earlier page or block left · `<!-- exit: 3 -->` how the block's last command ends · `<!-- file: holm.yaml -->` the block is written to that file ·
  * `<!-- project: examples/hello -->` the blocks from here on run in a new copy of that folder (`empty`: in an empty one).
  */
 export interface Markers {
@@ -19,10 +19,11 @@ export interface Markers {
   readonly exit: number
   readonly file?: string
   readonly project?: string
+  readonly before?: string
 }
 
 const fence = /^(`{3,})(\w*)\s*$/
-const comment = /^<!--\s*(skip|needs|exit|file|project):\s*(.+?)\s*-->$/
+const comment = /^<!--\s*(skip|needs|exit|file|project|before):\s*(.+?)\s*-->$/
 
 /** The fenced blocks of a page in order. Throws for a block that does not end, and for a marker that nothing follows. */
 export function parseBlocks(page: string): Block[] {
@@ -48,11 +49,9 @@ export function parseBlocks(page: string): Block[] {
   return blocks
 }
 
-function toMarkers({ skip, needs = '', exit = '0', file, project }: Record<string, string>): Markers {
+function toMarkers({ needs = '', exit = '0', ...texts }: Record<string, string>): Markers {
   return {
-    ...(skip === undefined ? {} : { skip }),
-    ...(file === undefined ? {} : { file }),
-    ...(project === undefined ? {} : { project }),
+    ...texts,
     needs: needs.split(/[\s,]+/).filter((need) => need !== ''),
     exit: Number(exit),
   }
