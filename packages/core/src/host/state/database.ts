@@ -51,6 +51,8 @@ function openAt(path: string, existed: boolean): DatabaseSync {
   const database = new Database(path, { timeout: 10_000 })
   try {
     migrate(database)
+    // Of the connection, not of the file: SQLite's own default waits for the disk at every write.
+    database.exec('PRAGMA synchronous = NORMAL')
     if (!existed) chmodSync(path, 0o600)
     return database
   } catch (error) {
@@ -72,7 +74,6 @@ function migrate(database: DatabaseSync): void {
     )
   }
   database.exec('PRAGMA journal_mode = WAL')
-  database.exec('PRAGMA synchronous = NORMAL')
   database.exec(schema)
   database.exec(`PRAGMA user_version = ${schemaVersion}`)
 }

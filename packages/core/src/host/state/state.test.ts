@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openDatabase } from './database.ts'
 import { openState, type EnvironmentRecord } from './index.ts'
 import { currentProcess, isAlive } from './process-identity.ts'
 
@@ -103,6 +104,18 @@ describe('events', () => {
     expect(events.list({}).map(({ event }) => event.type)).toEqual(['step-done', 'state'])
     expect(events.list({ environment: 'y' })).toHaveLength(1)
     expect(events.list({ limit: 1 })[0]?.event.type).toBe('state')
+  })
+})
+
+describe('the state file', () => {
+  it('does not wait for the disk at every write, also when it is opened again', () => {
+    for (const fresh of [true, false]) {
+      const opened = openDatabase(path)
+      expect(opened.fresh).toBe(fresh)
+      // 1 is NORMAL, https://www.sqlite.org/pragma.html#pragma_synchronous
+      expect(opened.database.prepare('PRAGMA synchronous').get()).toEqual({ synchronous: 1 })
+      opened.database.close()
+    }
   })
 })
 
