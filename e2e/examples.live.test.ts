@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { EnvironmentInfo, UpResult } from '@holm/core'
 import { root } from '../scripts/root.ts'
+import { listEngineTraces } from './support/engine.ts'
 import {
   createTestHolm,
   describeEnd,
@@ -15,7 +16,7 @@ import {
   runProgram,
   type TestHolm,
 } from './support/holm.ts'
-import { listEngineTraces, listFolder, listMachineTraces, listStateRows } from './support/traces.ts'
+import { listFolder, listMachineTraces, listStateRows } from './support/traces.ts'
 
 const examples = join(root, 'examples')
 const engine = process.env['HOLM_TEST_DOCKER_HOST'] ?? ''

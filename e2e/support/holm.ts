@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../../scripts/root.ts'
+import { removeEngineVolumes } from './engine.ts'
 
 /** What a program ended with. */
 export interface Ended {
@@ -69,6 +70,7 @@ export function createTestHolm(): TestHolm {
     },
     async dispose() {
       await run(['destroy', '--all', '--yes', '--volumes'])
+      await removeEngineVolumes(process.env['HOLM_TEST_DOCKER_HOST'] ?? '', namespace)
       rmSync(home, { recursive: true, force: true })
     },
   }
