@@ -104,11 +104,15 @@ function contextConnection(input: ConnectionInput): Connection | undefined {
   const folder = configFolder(input.env)
   if (folder === undefined) return undefined
   const wanted = nonEmpty(input.env['DOCKER_CONTEXT'])
-  const config = parseJson<{ currentContext?: string }>(input.readText(posix.join(folder, 'config.json')))
+  const config = parseJson(input.readText(posix.join(folder, 'config.json'))) as
+    | { currentContext?: string }
+    | undefined
   const context = wanted ?? nonEmpty(config?.currentContext)
   if (context === undefined || context === 'default') return undefined
   const id = createHash('sha256').update(context).digest('hex')
-  const meta = parseJson<ContextMeta>(input.readText(posix.join(folder, 'contexts', 'meta', id, 'meta.json')))
+  const meta = parseJson(input.readText(posix.join(folder, 'contexts', 'meta', id, 'meta.json'))) as
+    | ContextMeta
+    | undefined
   const docker = meta?.Endpoints?.docker
   if (!docker?.Host) {
     throw new HolmError(
@@ -163,10 +167,10 @@ function nonEmpty(value: string | undefined): string | undefined {
   return value === '' ? undefined : value
 }
 
-function parseJson<T>(text: string | undefined): T | undefined {
+function parseJson(text: string | undefined): unknown {
   if (text === undefined) return undefined
   try {
-    return JSON.parse(text) as T
+    return JSON.parse(text)
   } catch {
     return undefined
   }

@@ -255,9 +255,10 @@ export function dockerOptions(spec: EnvironmentSpec): DockerOptions {
     throw new HolmError('HOLM_BUG', 'the schema of the docker section is asynchronous')
   if (!result.issues) return result.value
   const [first] = result.issues
+  const [key] = first?.path ?? []
   throw new HolmError(
     'HOLM_BLUEPRINT_INVALID',
-    `providers.docker.${String(first?.path?.[0] ?? '')}: ${first?.message ?? 'invalid'}`,
+    `providers.docker.${typeof key === 'string' ? key : ''}: ${first?.message ?? 'invalid'}`,
     {
       hint: 'Correct the docker section of the blueprint.',
     },

@@ -27,6 +27,7 @@ export async function baseReference(base: Base): Promise<string> {
     case 'build':
       return imageReference(await buildName(base))
     case 'host':
+    default:
       throw new HolmError(
         'HOLM_BLUEPRINT_UNSUPPORTED',
         'docker cannot run this machine’s own files as a base',

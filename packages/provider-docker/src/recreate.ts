@@ -14,7 +14,7 @@ export function recreateOptions(info: ContainerInspectInfo, image: string): Cont
 function keptUlimits({ Ulimits }: HostConfig): NonNullable<HostConfig['Ulimits']> {
   return (Ulimits ?? []).map((limit) => ({
     ...limit,
-    Name: limit.Name.replace(/^RLIMIT_/, '').toLowerCase(),
+    Name: (limit.Name ?? '').replace(/^RLIMIT_/, '').toLowerCase(),
   }))
 }
 

@@ -13,7 +13,7 @@ describeProvider('docker', {
   },
   base,
   manifest: manifest.holm as never,
-  plugin: plugin as never,
+  plugin,
   unavailable: liveSkip(),
   skip: { 'network: an unknown network is refused': 'docker makes a named network when it is missing' },
 })

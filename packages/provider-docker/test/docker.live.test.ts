@@ -266,7 +266,7 @@ describe.skipIf(reason)('docker, the engine itself', () => {
     await docker.getContainer(`${space}-${name}`).wait()
     const state = await live.provider.inspect(name, createTestContext())
     expect(state).toMatchObject({ status: 'failed', reason: 'the main process ended with exit code 139' })
-    const [listed] = (await live.provider.list(createTestContext())).filter((each) => each.name === name)
+    const listed = (await live.provider.list(createTestContext())).find((each) => each.name === name)
     expect(listed).toMatchObject({ status: 'failed', reason: state.reason })
     expect((await live.provider.start(name, createTestContext())).status).toBe('running')
   })
