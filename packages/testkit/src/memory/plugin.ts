@@ -18,7 +18,7 @@ export const memoryManifest: PluginManifest = {
  * The memory provider as a plugin. Its configuration section (`plugin.memory`) is MemoryOptions; without `file` the
  * state is kept in the plugin's data folder, so that several holm processes see one runtime.
  */
-export const memoryPlugin: PluginDefinition = definePlugin({
+const memoryPlugin: PluginDefinition = definePlugin({
   name: '@holm/testkit/memory',
   contract: contractVersion,
   setup(api) {

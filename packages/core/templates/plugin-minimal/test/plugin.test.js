@@ -6,9 +6,9 @@ import plugin, { createGreeting } from '../index.js'
 const { name, holm } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))
 
 /** Runs setup with an api that notes what is registered. */
-function setUp() {
+async function setUp() {
   const registered = { commands: new Map(), hooks: new Map(), methods: new Map() }
-  plugin.setup({
+  await plugin.setup({
     command: (definition) => registered.commands.set(definition.id, definition),
     hook: (hook, tap) => registered.hooks.set(hook, tap),
     method: (method, run) => registered.methods.set(method, run),
@@ -16,8 +16,8 @@ function setUp() {
   return registered
 }
 
-test('registers what the manifest lists', () => {
-  const { commands, hooks, methods } = setUp()
+test('registers what the manifest lists', async () => {
+  const { commands, hooks, methods } = await setUp()
   assert.equal(plugin.name, name)
   assert.equal(plugin.contract, holm.contract)
   const tables = [...commands.values()].map(({ run: _run, ...table }) => table)
@@ -27,18 +27,18 @@ test('registers what the manifest lists', () => {
 })
 
 test('the command greets', async () => {
-  const command = setUp().commands.get('hello greet')
+  const command = await setUp().commands.get('hello greet')
   const result = await command.run({ args: { who: 'Ada' }, flags: { loud: true } })
   assert.deepEqual(result, { data: { greeting: 'HELLO, ADA!' }, text: 'HELLO, ADA!' })
 })
 
-test('the hook keeps what the blueprint set', () => {
-  const tap = setUp().hooks.get('resolveSpec')
+test('the hook keeps what the blueprint set', async () => {
+  const tap = await setUp().hooks.get('resolveSpec')
   assert.deepEqual(tap({ name: 'demo', env: {} }).env, { GREETING: 'Hello, demo!' })
   assert.deepEqual(tap({ name: 'demo', env: { GREETING: 'Hi' } }).env, { GREETING: 'Hi' })
 })
 
-test('nobody to greet is an error with a code', () => {
+test('nobody to greet is an error with a code', async () => {
   assert.throws(() => createGreeting(' '), { code: 'HOLM_USAGE' })
   assert.equal(setUp().methods.get('helloGreeting')({}, 'Ada'), 'Hello, Ada!')
 })
