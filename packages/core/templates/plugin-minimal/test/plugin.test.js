@@ -27,18 +27,21 @@ test('registers what the manifest lists', async () => {
 })
 
 test('the command greets', async () => {
-  const command = await setUp().commands.get('hello greet')
+  const { commands } = await setUp()
+  const command = commands.get('hello greet')
   const result = await command.run({ args: { who: 'Ada' }, flags: { loud: true } })
   assert.deepEqual(result, { data: { greeting: 'HELLO, ADA!' }, text: 'HELLO, ADA!' })
 })
 
 test('the hook keeps what the blueprint set', async () => {
-  const tap = await setUp().hooks.get('resolveSpec')
+  const { hooks } = await setUp()
+  const tap = hooks.get('resolveSpec')
   assert.deepEqual(tap({ name: 'demo', env: {} }).env, { GREETING: 'Hello, demo!' })
   assert.deepEqual(tap({ name: 'demo', env: { GREETING: 'Hi' } }).env, { GREETING: 'Hi' })
 })
 
 test('nobody to greet is an error with a code', async () => {
   assert.throws(() => createGreeting(' '), { code: 'HOLM_USAGE' })
-  assert.equal(setUp().methods.get('helloGreeting')({}, 'Ada'), 'Hello, Ada!')
+  const { methods } = await setUp()
+  assert.equal(methods.get('helloGreeting')({}, 'Ada'), 'Hello, Ada!')
 })
