@@ -21,7 +21,7 @@ export const init: BuiltinCommand = {
   },
   examples: [
     { command: 'holm init', description: 'Detect the language and write holm.yaml.' },
-    { command: 'holm init -t python-dev', description: 'Start from a template of your choice.' },
+    { command: 'holm init -t python', description: 'Start from a template of your choice.' },
   ],
   async run(input) {
     const made = await input.host.blueprints.init({

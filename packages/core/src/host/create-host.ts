@@ -6,14 +6,9 @@ import { createProvidersApi } from './api/providers.ts'
 import { checkMachine } from './api/doctor.ts'
 import type { HostContext } from './context.ts'
 import { createContext, healState, type HostOptions } from './create-context.ts'
+import { destroyEnvironment } from './environment/destroy.ts'
 import { execIn } from './environment/exec.ts'
-import {
-  destroyEnvironment,
-  readLogs,
-  startEnvironment,
-  statusOf,
-  stopEnvironment,
-} from './environment/manage.ts'
+import { readLogs, startEnvironment, statusOf, stopEnvironment } from './environment/manage.ts'
 import { listEnvironments } from './environment/reconcile.ts'
 import { up } from './environment/up.ts'
 

@@ -1,4 +1,4 @@
-import { realpath, writeFile } from 'node:fs/promises'
+import { copyFile, realpath, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { HolmError } from '../../errors.ts'
 import type { HostApi } from '../../host-api.ts'
@@ -47,6 +47,7 @@ async function initBlueprint({
   const path = join(cwd, 'holm.yaml')
   const text = renderTemplate(chosen.template, { name: slugify(basename(cwd)) })
   try {
+    if (force) await copyFile(path, `${path}.bak`).catch(ignoreMissing)
     await writeFile(path, text, { flag: force ? 'w' : 'wx' })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
@@ -56,4 +57,8 @@ async function initBlueprint({
     })
   }
   return { path, ...chosen }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
 }

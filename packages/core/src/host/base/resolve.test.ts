@@ -136,7 +136,7 @@ describe('a local entry', () => {
     await addTar('mine')
     await expect(resolveBase('mine', context(images), folders)).rejects.toMatchObject({
       code: 'HOLM_BASE_NOT_FOUND',
-      message: expect.stringContaining('takes no root filesystem tarballs'),
+      message: expect.stringContaining('comes as root filesystem tarballs'),
     })
   })
 })

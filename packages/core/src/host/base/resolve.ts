@@ -186,7 +186,7 @@ function accept<B extends Base>(base: B, { accepts }: ResolveContext, what: stri
   const taken = accepts.map((kind) => kindNames[kind]).join(', ')
   throw new HolmError(
     'HOLM_BASE_NOT_FOUND',
-    `the provider takes no ${kindNames[base.kind]}, which base ${what} needs (it takes ${taken})`,
+    `base ${what} comes as ${kindNames[base.kind]}, and the provider takes only ${taken}`,
     {
       hint: 'Choose another provider with --provider, or another base with --base.',
       details: { base: what, accepts },

@@ -28,7 +28,7 @@ export async function assertRootfsTar(path: string, runner: Runner, signal?: Abo
   if (result.code !== 0)
     throw notRootfs(
       path,
-      lastLines(result, 3),
+      `tar cannot read it (${lastLines(result, 1)})`,
       'Give a complete tar archive (.tar, .tar.gz, .tar.xz or .tar.zst).',
     )
   const kind = classifyListing(result.stdout)

@@ -11,7 +11,8 @@ interface Template {
   readonly body: string
 }
 
-const leaveBase = '# base: debian-13 # absent: what the provider is best at\n'
+const leaveBase =
+  '# base: debian-12 # absent: this machine in a sandbox, base.default of the configuration elsewhere\n'
 
 /** In the order of detection: a package.json beside a go.mod is more often tooling than the project, so it comes last. */
 const templates: Readonly<Record<string, Template>> = {

@@ -3,7 +3,7 @@ import { createSpec } from '@holm/testkit'
 import { expect, it } from 'vitest'
 import type { PortRequest } from '../../spec.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
-import { assignPorts } from './assign-ports.ts'
+import { assertPortsFree, assignPorts } from './assign-ports.ts'
 
 const request = (container: number, host?: number): PortRequest => ({
   container,
@@ -51,4 +51,14 @@ it('passes over a port that somebody listens on', async () => {
 it('changes nothing where nothing was left open', async () => {
   const spec = createSpec({ ports: [request(80, 8080)] })
   await expect(assignPorts(spec, { range, records: [], isFree: async () => false })).resolves.toBe(spec)
+})
+
+it('names the port of this machine that somebody has, where nothing maps ports', async () => {
+  const isFree = async (port: number): Promise<boolean> => port !== 81
+  await expect(assertPortsFree(createSpec({ ports: [request(80, 80)] }), isFree)).resolves.toBeUndefined()
+  const spec = createSpec({ ports: [request(80, 80), request(81, 81)] })
+  await expect(assertPortsFree(spec, isFree)).rejects.toMatchObject({
+    code: 'HOLM_PORT_TAKEN',
+    details: { port: 81 },
+  })
 })

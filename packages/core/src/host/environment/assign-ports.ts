@@ -60,3 +60,18 @@ function canBind(port: number, host: string): Promise<boolean> {
     server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)))
   })
 }
+
+/** HOLM_PORT_TAKEN unless every port that will listen on this machine as it is can still be bound. */
+export async function assertPortsFree(
+  spec: EnvironmentSpec,
+  isFree: (port: number, address: string) => Promise<boolean> = canBind,
+): Promise<void> {
+  for (const { host, container, hostIp, protocol } of spec.ports) {
+    const port = host ?? container
+    if (protocol === 'udp' || (await isFree(port, hostIp))) continue
+    throw new HolmError('HOLM_PORT_TAKEN', `port ${port} of this machine is already in use`, {
+      hint: `End what listens on ${hostIp}:${port}, or choose another port in the blueprint.`,
+      details: { port, hostIp },
+    })
+  }
+}

@@ -2,12 +2,12 @@ import { HolmError, assertNotAborted } from '../../errors.ts'
 import type { EnvironmentState, Provider } from '../../provider.ts'
 import { requireFacet } from '../../facets.ts'
 import type { EnvironmentSpec, LifecycleStage } from '../../spec.ts'
-import { probeUserEnv, provision, runStage, type Inside } from '../provision/index.ts'
+import { probeContainerEnv, probeUserEnv, provision, runStage, type Inside } from '../provision/index.ts'
 import { catalogue } from '../base/index.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
-import { assignPorts } from './assign-ports.ts'
+import { assertPortsFree, assignPorts } from './assign-ports.ts'
 import { createInside } from './inside.ts'
 import { withBaseInfo, type Plan } from './plan.ts'
 import { readSecrets } from './secrets.ts'
@@ -61,7 +61,7 @@ async function makeAndProvision(work: Work, draft: EnvironmentRecord): Promise<C
   await pinDigest(work, spec)
   const state = await startWithin(work.host, provider, { name: plan.name, operation })
   await provisionEnvironment(work, spec, secrets)
-  const userEnv = await probeEnv(work, spec, secrets)
+  const userEnv = await probeEnv(work, spec)
   const record: EnvironmentRecord = { ...draft, phase: 'ready', details: detailsOf(plan, spec, userEnv) }
   await runLifecycle({ provider, operation, spec, userEnv, secrets }, [
     'onCreate',
@@ -79,7 +79,11 @@ async function reservePorts(
   draft: EnvironmentRecord,
   spec: EnvironmentSpec,
 ): Promise<EnvironmentSpec> {
-  if (!plan.provider.traits.mapsPorts || spec.ports.every((port) => port.host !== undefined)) return spec
+  if (!plan.provider.traits.mapsPorts) {
+    if (spec.network !== 'none') await assertPortsFree(spec)
+    return spec
+  }
+  if (spec.ports.every((port) => port.host !== undefined)) return spec
   return host.state.locks.holdWaiting('@ports', 'choosing ports', async () => {
     const range = { first: host.config.values['ports.first'], last: host.config.values['ports.last'] }
     const assigned = await assignPorts(spec, { range, records: host.state.records.list() })
@@ -170,20 +174,20 @@ function adminOf(provider: Provider): string | undefined {
   return provider.traits.isolation === 'process' || provider.traits.isolation === 'none' ? undefined : 'root'
 }
 
-async function probeEnv(
-  work: Work,
-  spec: EnvironmentSpec,
-  secrets: Record<string, string>,
-): Promise<Readonly<Record<string, string>>> {
-  if (spec.exec.probe === 'none') return {}
-  const inside = insideAsUser({
-    provider: work.plan.provider,
-    operation: work.operation,
-    spec,
-    userEnv: {},
-    secrets,
-  })
-  return probeUserEnv(spec.exec.probe, inside, { reporter: work.operation, signal: work.operation.signal })
+/** Does a variable build on one of the environment's own, such as "${containerEnv:PATH}"? */
+function refersToContainer({ exec }: EnvironmentSpec): boolean {
+  return Object.values(exec.env).some((value) => value?.includes('${containerEnv:') === true)
+}
+
+/** Variables of the shell that commands run with later: the environment's own, and what the user's shell sets. */
+async function probeEnv(work: Work, spec: EnvironmentSpec): Promise<Readonly<Record<string, string>>> {
+  const { operation, plan } = work
+  // What the blueprint adds for commands may build on what is asked for here, so it must not stand in the way.
+  const bare = { ...spec, exec: { ...spec.exec, env: {} } }
+  const inside = insideAsUser({ provider: plan.provider, operation, spec: bare, userEnv: {}, secrets: {} })
+  const options = { reporter: operation, signal: operation.signal }
+  const own = refersToContainer(spec) ? await probeContainerEnv(inside, options) : {}
+  return { ...own, ...(await probeUserEnv(spec.exec.probe, inside, options)) }
 }
 
 interface LifecycleWork {

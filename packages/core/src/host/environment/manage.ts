@@ -12,20 +12,26 @@ import { recordFromLabels } from './labels.ts'
 import { allProviders } from './reconcile.ts'
 import { readSecrets } from './secrets.ts'
 
-type Options<Method extends keyof HostApi> = HostApi[Method] extends (
+/** Options of a host method that takes a name first. */
+export type MethodOptions<Method extends keyof HostApi> = HostApi[Method] extends (
   name: string | undefined,
   options?: infer Given,
 ) => unknown
   ? NonNullable<Given>
   : never
 
-interface Found {
+export interface Found {
   readonly record: EnvironmentRecord
   readonly provider: Provider
   readonly operation: Operation
 }
 
-async function find(host: HostContext, name: string | undefined, options: Options<'status'>): Promise<Found> {
+/** The record, its provider, and an operation on it. */
+export async function findEnvironment(
+  host: HostContext,
+  name: string | undefined,
+  options: MethodOptions<'status'>,
+): Promise<Found> {
   const record = findRecord(host, name, options.projectFolder)
   return {
     record,
@@ -37,9 +43,9 @@ async function find(host: HostContext, name: string | undefined, options: Option
 export async function statusOf(
   host: HostContext,
   name: string | undefined,
-  options: Options<'status'>,
+  options: MethodOptions<'status'>,
 ): Promise<EnvironmentInfo> {
-  const { record, provider, operation } = await find(host, name, options)
+  const { record, provider, operation } = await findEnvironment(host, name, options)
   const state = await provider.inspect(record.name, operation.context)
   const busy = host.state.locks.holder(record.name) !== undefined
   if (state.status === 'absent' && !busy) throw forget(host, record)
@@ -63,9 +69,9 @@ function forget(host: HostContext, record: EnvironmentRecord): HolmError {
 export async function startEnvironment(
   host: HostContext,
   name: string | undefined,
-  options: Options<'start'>,
+  options: MethodOptions<'start'>,
 ): Promise<EnvironmentInfo> {
-  const { record, provider, operation } = await find(host, name, options)
+  const { record, provider, operation } = await findEnvironment(host, name, options)
   return host.state.locks.hold(record.name, 'start', async () => {
     const before = await provider.inspect(record.name, operation.context)
     if (before.status === 'absent') throw forget(host, record)
@@ -101,9 +107,9 @@ export async function runStartStages(
 export async function stopEnvironment(
   host: HostContext,
   name: string | undefined,
-  options: Options<'stop'>,
+  options: MethodOptions<'stop'>,
 ): Promise<EnvironmentInfo> {
-  const { record, provider, operation } = await find(host, name, options)
+  const { record, provider, operation } = await findEnvironment(host, name, options)
   return host.state.locks.hold(record.name, 'stop', async () => {
     await host.registry.loadForHooks(['beforeStop', 'afterStop'])
     await host.hooks.before('beforeStop', { environment: record.name, provider: provider.id })
@@ -121,74 +127,12 @@ export async function stopEnvironment(
   })
 }
 
-/** An environment that is gone already is no error; a name that never was is. */
-export async function destroyEnvironment(
-  host: HostContext,
-  name: string | undefined,
-  options: Options<'destroy'>,
-): Promise<{ name: string; existed: boolean }> {
-  const found = await findToDestroy(host, name, options)
-  const { record, provider, operation } = found
-  return host.state.locks.hold(record.name, 'destroy', async () => {
-    await host.registry.loadForHooks(['beforeRemove', 'afterRemove'])
-    await host.hooks.before('beforeRemove', { environment: record.name, provider: provider.id })
-    const { status } = await provider.inspect(record.name, operation.context)
-    await operation.step('remove', () =>
-      provider.remove(record.name, { volumes: options.volumes === true }, operation.context),
-    )
-    host.state.records.remove(record.name)
-    await host.hooks.after('afterRemove', { environment: record.name })
-    operation.emit({ type: 'state', environment: record.name, status: 'absent' })
-    return { name: record.name, existed: status !== 'absent' }
-  })
-}
-
-/** A name without a record may still be one that some runtime has (another data folder, a lost state file). */
-async function findToDestroy(
-  host: HostContext,
-  name: string | undefined,
-  options: Options<'destroy'>,
-): Promise<Found> {
-  try {
-    return await find(host, name, options)
-  } catch (error) {
-    if (name === undefined || !isHolmError(error, 'HOLM_ENVIRONMENT_NOT_FOUND')) throw error
-    const record = await findInRuntimes(host, name, host.operation(name, options))
-    if (record === undefined) throw notFound(host, name)
-    return {
-      record,
-      provider: await host.provider(record.provider),
-      operation: host.operation(name, options),
-    }
-  }
-}
-
-async function findInRuntimes(
-  host: HostContext,
-  name: string,
-  operation: Operation,
-): Promise<EnvironmentRecord | undefined> {
-  const providers = await allProviders(host)
-  const states = await Promise.all(
-    providers.map(async (id): Promise<EnvironmentState | undefined> => {
-      try {
-        return await (await host.provider(id)).inspect(name, operation.context)
-      } catch {
-        // A runtime that cannot be asked is not the one that has it.
-        return undefined
-      }
-    }),
-  )
-  const found = states.find((state) => state !== undefined && state.status !== 'absent')
-  return found && recordFromLabels(host.namespace, found)
-}
-
 export async function* readLogs(
   host: HostContext,
   name: string | undefined,
   options: Parameters<HostApi['logs']>[1],
 ): AsyncIterable<LogChunk> {
-  const { record, provider, operation } = await find(host, name, options)
+  const { record, provider, operation } = await findEnvironment(host, name, options)
   const others = host.registry
     .ids('provider')
     .filter((id) => host.registry.manifestOf('provider', id)?.facets?.includes('logs'))

@@ -143,6 +143,8 @@ interface ChoiceInput extends PlanInput {
 }
 
 async function chooseProvider(input: ChoiceInput): Promise<ProviderSelection> {
+  // An unknown one is told as such, whatever else is wrong.
+  if (input.options.provider !== undefined) await input.host.provider(input.options.provider)
   const fixed = fixedProvider(input)
   if (fixed !== undefined) return { ...fixed, considered: [] }
   const { host, operation, draft } = input

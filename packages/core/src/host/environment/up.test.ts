@@ -261,3 +261,43 @@ it('gives each open port of eight environments at once a number of its own, kept
   await host.stop()
   expect((await host.up()).environment.ports[0]?.host).toBe(ports[0])
 })
+
+it('lets a variable build on one of the environment, also without a shell to probe', async () => {
+  for (const probe of ['none', 'loginShell']) {
+    mkdirSync(join(project, '.devcontainer'), { recursive: true })
+    rmSync(join(project, 'holm.yaml'), { force: true })
+    writeFileSync(
+      join(project, '.devcontainer', 'devcontainer.json'),
+      JSON.stringify({
+        image: 'debian:bookworm',
+        userEnvProbe: probe,
+        remoteEnv: { PATH: '/opt/tool/bin:${containerEnv:PATH}' },
+        onCreateCommand: 'sh -c true',
+      }),
+    )
+    const host = await openHost()
+    await host.up({ recreate: true })
+    expect(await shell(host, 'printf %s "$PATH"')).toMatch(/^\/opt\/tool\/bin:.*\/bin/)
+  }
+})
+
+it('removes the volumes of an environment that is gone, when they are asked for', async () => {
+  const host = await openHost()
+  await expect(host.destroy('never-was')).rejects.toMatchObject({ code: 'HOLM_ENVIRONMENT_NOT_FOUND' })
+  await host.up()
+  await host.destroy()
+  await expect(host.destroy('my-project', { volumes: true })).resolves.toEqual({
+    name: 'my-project',
+    existed: false,
+  })
+  expect(provider.calls.at(-1)).toMatchObject({ method: 'remove', name: 'my-project' })
+})
+
+it('an unknown provider is told as such, also where an environment is there already', async () => {
+  const host = await openHost()
+  await host.up()
+  await expect(host.up({ provider: 'memroy' })).rejects.toMatchObject({
+    code: 'HOLM_PLUGIN_NOT_FOUND',
+    hint: expect.stringContaining('memory'),
+  })
+})

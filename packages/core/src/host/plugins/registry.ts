@@ -1,4 +1,4 @@
-import { HolmError } from '../../errors.ts'
+import { HolmError, isHolmError } from '../../errors.ts'
 import type { CommandDefinition } from '../../command.ts'
 import type { HostApi } from '../../host-api.ts'
 import type { HookName } from '../../hooks.ts'
@@ -36,6 +36,8 @@ export interface Registry {
    * appear when these are loaded.
    */
   bindMethods(host: HostApi): HostApi['methods']
+  /** Loads it, to see whether it can be; the error, or undefined. */
+  check(descriptor: PluginDescriptor): Promise<HolmError | undefined>
   /** Undoes everything the plugin registered; its next use loads it again. */
   unload(name: string): Promise<void>
   close(): Promise<void>
@@ -75,6 +77,16 @@ export function createRegistry(options: RegistryOptions): Registry {
       throw unknownError(`command "${id}"`, id, known)
     },
     bindMethods: (host) => methods.bind(host, find),
+    async check(descriptor) {
+      if (descriptor.error) return descriptor.error
+      try {
+        await loader.load(descriptor)
+        return undefined
+      } catch (error) {
+        if (isHolmError(error)) return error
+        throw error
+      }
+    },
     unload: (name) => loader.unload(name),
     async close() {
       await loader.close()

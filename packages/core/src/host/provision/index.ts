@@ -1,4 +1,4 @@
 export { provision, provisionWith } from './provision.ts'
 export { runStage } from './stage.ts'
-export { probeUserEnv } from './user-env.ts'
+export { probeContainerEnv, probeUserEnv } from './user-env.ts'
 export type { Inside, InsideRequest, InsideResult, Reporter } from './inside.ts'

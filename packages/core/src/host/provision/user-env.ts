@@ -72,6 +72,25 @@ export async function probeUserEnv(
   }
 }
 
+/** The environment's own variables, as a program without a shell sees them. Empty, with a warning, when they cannot be had. */
+export async function probeContainerEnv(
+  inside: Inside,
+  options: UserEnvOptions = {},
+): Promise<Readonly<Record<string, string>>> {
+  const marker = `holm-${randomUUID()}`
+  const { signal, user } = options
+  const result = await inside.run({
+    argv: ['/bin/sh', '-c', printEnv],
+    env: { HOLM_PROBE: marker },
+    ...(signal === undefined ? {} : { signal }),
+    ...(user === undefined ? {} : { user }),
+  })
+  const env = parseUserEnv(result.stdout, marker)
+  if (!env)
+    options.reporter?.warn('the variables of the environment cannot be read', 'Give it /bin/sh and env.')
+  return env ?? {}
+}
+
 async function askShell(
   shellFlags: readonly string[],
   inside: Inside,

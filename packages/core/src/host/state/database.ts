@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, renameSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, renameSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
@@ -35,25 +35,46 @@ export function openDatabase(path: string): OpenedDatabase {
   const existed = existsSync(path)
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    return { database: openAt(path, existed), fresh: !existed, backup: undefined }
+    return { database: openPatiently(path), fresh: !existed, backup: undefined }
   } catch (error) {
     if (!isDamaged(error)) throw unreadable(path, error)
     const backup = setAside(path)
-    return { database: openAt(path, false), fresh: true, backup }
+    return { database: openPatiently(path), fresh: true, backup }
   }
 }
 
-function openAt(path: string, existed: boolean): DatabaseSync {
+const patienceMs = 10_000
+
+/** SQLite's own patience does not cover the change to WAL, for which several holms that start at once compete. */
+function openPatiently(path: string): DatabaseSync {
+  const deadline = Date.now() + patienceMs
+  for (;;) {
+    try {
+      return openAt(path)
+    } catch (error) {
+      if (!isBusy(error) || Date.now() > deadline) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5 + Math.random() * 20)
+    }
+  }
+}
+
+/** SQLITE_BUSY */
+function isBusy(error: unknown): boolean {
+  return ((error as { errcode?: number }).errcode ?? 0) % 256 === 5
+}
+
+function openAt(path: string): DatabaseSync {
   // Required, not imported: the module is loaded only by commands that have state to look at.
   const { DatabaseSync: Database } = createRequire(import.meta.url)(
     'node:sqlite',
   ) as typeof import('node:sqlite')
-  const database = new Database(path, { timeout: 10_000 })
+  // Made by us, so that nobody else can read it even for a moment.
+  closeSync(openSync(path, 'a', 0o600))
+  const database = new Database(path, { timeout: patienceMs })
   try {
     migrate(database)
     // Of the connection, not of the file: SQLite's own default waits for the disk at every write.
     database.exec('PRAGMA synchronous = NORMAL')
-    if (!existed) chmodSync(path, 0o600)
     return database
   } catch (error) {
     database.close()

@@ -1,0 +1,91 @@
+import { isHolmError } from '../../errors.ts'
+import type { EnvironmentState } from '../../provider.ts'
+import type { HostContext } from '../context.ts'
+import type { Operation } from '../operation.ts'
+import type { EnvironmentRecord } from '../state/index.ts'
+import { notFound } from './find.ts'
+import { recordFromLabels } from './labels.ts'
+import { findEnvironment, type Found, type MethodOptions } from './manage.ts'
+import { allProviders } from './reconcile.ts'
+
+interface Destroyed {
+  readonly name: string
+  readonly existed: boolean
+}
+
+/** An environment that is gone already is no error; a name that never was is, unless only its volumes are meant. */
+export async function destroyEnvironment(
+  host: HostContext,
+  name: string | undefined,
+  options: MethodOptions<'destroy'>,
+): Promise<Destroyed> {
+  try {
+    return await destroy(host, await findEnvironment(host, name, options), options)
+  } catch (error) {
+    if (name === undefined || !isHolmError(error, 'HOLM_ENVIRONMENT_NOT_FOUND')) throw error
+    return destroyUnrecorded(host, name, options)
+  }
+}
+
+async function destroy(
+  host: HostContext,
+  { record, provider, operation }: Found,
+  options: MethodOptions<'destroy'>,
+): Promise<Destroyed> {
+  return host.state.locks.hold(record.name, 'destroy', async () => {
+    await host.registry.loadForHooks(['beforeRemove', 'afterRemove'])
+    await host.hooks.before('beforeRemove', { environment: record.name, provider: provider.id })
+    const { status } = await provider.inspect(record.name, operation.context)
+    await operation.step('remove', () =>
+      provider.remove(record.name, { volumes: options.volumes === true }, operation.context),
+    )
+    host.state.records.remove(record.name)
+    await host.hooks.after('afterRemove', { environment: record.name })
+    operation.emit({ type: 'state', environment: record.name, status: 'absent' })
+    return { name: record.name, existed: status !== 'absent' }
+  })
+}
+
+/** A name without a record may still be one that some runtime has (another data folder, a lost state file). */
+async function destroyUnrecorded(
+  host: HostContext,
+  name: string,
+  options: MethodOptions<'destroy'>,
+): Promise<Destroyed> {
+  const operation = host.operation(name, options)
+  const record = await findInRuntimes(host, name, operation)
+  if (record)
+    return destroy(host, { record, provider: await host.provider(record.provider), operation }, options)
+  if (options.volumes !== true) throw notFound(host, name)
+  await removeVolumes(host, name, operation)
+  return { name, existed: false }
+}
+
+/** Named volumes outlive their environment; a runtime that cannot be asked has none to remove. */
+async function removeVolumes(host: HostContext, name: string, operation: Operation): Promise<void> {
+  for (const id of await allProviders(host)) {
+    const provider = await host.provider(id)
+    const { usable } = await provider.probe(operation.context)
+    if (usable) await provider.remove(name, { volumes: true }, operation.context)
+  }
+}
+
+async function findInRuntimes(
+  host: HostContext,
+  name: string,
+  operation: Operation,
+): Promise<EnvironmentRecord | undefined> {
+  const providers = await allProviders(host)
+  const states = await Promise.all(
+    providers.map(async (id): Promise<EnvironmentState | undefined> => {
+      try {
+        return await (await host.provider(id)).inspect(name, operation.context)
+      } catch {
+        // A runtime that cannot be asked is not the one that has it.
+        return undefined
+      }
+    }),
+  )
+  const found = states.find((state) => state !== undefined && state.status !== 'absent')
+  return found && recordFromLabels(host.namespace, found)
+}
