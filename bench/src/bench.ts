@@ -7,6 +7,7 @@ import { createLab, type Lab } from './lab.ts'
 import { describeMachine } from './machine.ts'
 import { measure, type Case } from './measure.ts'
 import { parseOptions, type BenchOptions } from './options.ts'
+import { awaitQuiet } from './quiet.ts'
 import { createCaseResult, saveResults, type BenchResults, type CaseResult } from './results.ts'
 import type { Suite } from './suites/index.ts'
 import { formatCase } from './table.ts'
@@ -115,6 +116,7 @@ async function runSuite(
 }
 
 async function runCase(bench: Case, options: BenchOptions, signal: AbortSignal): Promise<CaseResult> {
+  await awaitQuiet(signal)
   const [load = 0] = loadavg()
   const { runs, warmups } = options
   const since = performance.now()
