@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsup'
+import { builtinModulesPlugin } from './builtin-modules.ts'
 
 type Overrides = Exclude<Parameters<typeof defineConfig>[0], unknown[] | ((...args: never[]) => unknown)>
 
@@ -17,5 +18,8 @@ export function preset(
     sourcemap: true,
     clean: true,
     ...overrides,
+    // With tsup's plugin for the prefix `node:`, ours would never see an import.
+    removeNodeProtocol: false,
+    esbuildPlugins: [...(overrides.esbuildPlugins ?? []), builtinModulesPlugin],
   })
 }

@@ -1,4 +1,6 @@
-import { createRequire } from 'node:module'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { HolmError } from '@holm/core'
 import { readManifest } from './package-files.ts'
 import type { HolmEvent, HostApi } from '@holm/core'
 
@@ -18,6 +20,17 @@ export const openHost: OpenHost = async ({ cwd, env, onEvent }) => {
 
 /** Paths of the package.json files that the `holm.bundled` key of the CLI's own package.json names. */
 function listBundledPlugins(): string[] {
-  const require = createRequire(import.meta.url)
-  return readManifest().holm.bundled.map((name) => require.resolve(`${name}/package.json`))
+  return readManifest().holm.bundled.map((name) => findPackageJson(name, import.meta.dirname))
+}
+
+/** Looks where Node would, without its resolver: that one reads `exports` and costs more than the rest of a command. */
+function findPackageJson(name: string, from: string): string {
+  const candidate = join(from, 'node_modules', name, 'package.json')
+  if (existsSync(candidate)) return candidate
+  const parent = dirname(from)
+  if (parent !== from) return findPackageJson(name, parent)
+  throw new HolmError('HOLM_PLUGIN_NOT_FOUND', `the plugin ${name} that comes with holm is missing`, {
+    hint: 'Install holm again.',
+    plugin: name,
+  })
 }
