@@ -1,5 +1,14 @@
 import { preset } from '../../scripts/tsup-preset.ts'
 
+/**
+ * What oclif's parser pulls in and never uses here: the printing of its own errors, with help and spinners behind it,
+ * and the list of flags for its own help.
+ */
+const unusedByParser = [
+  { importer: /@oclif[+/]core.*[\\/]lib[\\/]errors[\\/]index\.js$/, path: './handle' },
+  { importer: /@oclif[+/]core.*[\\/]lib[\\/]parser[\\/]index\.js$/, path: './help' },
+] as const
+
 export default preset(
   { index: 'src/index.ts' },
   {
@@ -12,6 +21,22 @@ export default preset(
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
+    esbuildPlugins: [
+      {
+        name: 'unused-by-parser',
+        setup(build) {
+          build.onResolve({ filter: /^\.\/(handle|help)$/ }, ({ path, importer }) =>
+            unusedByParser.some((unused) => unused.path === path && unused.importer.test(importer))
+              ? { path, namespace: 'unused' }
+              : undefined,
+          )
+          build.onLoad({ filter: /.*/, namespace: 'unused' }, () => ({
+            contents: 'module.exports = {}',
+            loader: 'js',
+          }))
+        },
+      },
+    ],
     esbuildOptions: (options) => {
       options.conditions = ['holm-source', 'import', 'node']
       // Names stay: stack traces are read by people.
