@@ -1,14 +1,15 @@
-import { HolmError, assertNotAborted } from '../../errors.ts'
 import type { EnvironmentState, Provider } from '../../provider.ts'
 import { requireFacet } from '../../facets.ts'
-import type { EnvironmentSpec, LifecycleStage } from '../../spec.ts'
-import { probeContainerEnv, probeUserEnv, provision, runStage, type Inside } from '../provision/index.ts'
+import type { EnvironmentSpec } from '../../spec.ts'
+import { probeContainerEnv, probeUserEnv, provision } from '../provision/index.ts'
 import { catalogue } from '../base/index.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 import { assertPortsFree, assignPorts } from './assign-ports.ts'
 import { createInside } from './inside.ts'
+import { insideAsUser, runInitialize, runLifecycle } from './lifecycle.ts'
+import { startWithin } from './start.ts'
 import { withBaseInfo, type Plan } from './plan.ts'
 import { readSecrets } from './secrets.ts'
 
@@ -30,7 +31,7 @@ interface Work {
  */
 export async function createEnvironment(work: Work, keep: boolean): Promise<Created> {
   const { host, plan, operation } = work
-  await runInitialize(work)
+  await runInitialize(host, { spec: plan.spec, operation })
   const record = draftRecord(host, plan)
   host.state.records.put(record)
   try {
@@ -90,32 +91,6 @@ async function reservePorts(
     host.state.records.put({ ...draft, details: detailsOf(plan, assigned, {}) })
     return assigned
   })
-}
-
-export interface StartInput {
-  readonly name: string
-  readonly operation: Operation
-}
-
-/** Starts within the deadline of the configuration; what it waited for is the runtime. */
-export async function startWithin(
-  host: HostContext,
-  provider: Provider,
-  { name, operation }: StartInput,
-): Promise<EnvironmentState> {
-  const timeoutMs = host.config.values['up.startTimeout']
-  const controller = new AbortController()
-  const timer = setTimeout(() => {
-    const message = `${provider.id} did not start ${name} within ${timeoutMs / 1000} s`
-    const hint = 'See what the runtime says, or allow more time: holm config set up.startTimeout 5m'
-    controller.abort(new HolmError('HOLM_TIMEOUT', message, { hint, details: { name, timeoutMs } }))
-  }, timeoutMs)
-  const signal = AbortSignal.any([operation.signal, controller.signal])
-  try {
-    return await operation.step('start', () => provider.start(name, { ...operation.context, signal }))
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 /** What must be known of the base before the environment is made: a Dockerfile is built, an image's metadata is read. */
@@ -188,87 +163,6 @@ async function probeEnv(work: Work, spec: EnvironmentSpec): Promise<Readonly<Rec
   const options = { reporter: operation, signal: operation.signal }
   const own = refersToContainer(spec) ? await probeContainerEnv(inside, options) : {}
   return { ...own, ...(await probeUserEnv(spec.exec.probe, inside, options)) }
-}
-
-interface LifecycleWork {
-  readonly provider: Provider
-  readonly operation: Operation
-  readonly spec: EnvironmentSpec
-  readonly userEnv: Readonly<Record<string, string>>
-  readonly secrets: Readonly<Record<string, string>>
-}
-
-const order: readonly LifecycleStage[] = [
-  'initialize',
-  'onCreate',
-  'updateContent',
-  'postCreate',
-  'postStart',
-  'postAttach',
-]
-
-/**
- * Runs the stages in order. holm has no daemon, so stages after `waitFor` run here, too; they can no longer fail `up`,
- * only warn, and a failure stops the stages behind it, as the devcontainer specification asks.
- */
-export async function runLifecycle(work: LifecycleWork, stages: readonly LifecycleStage[]): Promise<void> {
-  const { spec, operation } = work
-  const wanted = stages.filter((stage) => spec.lifecycle[stage].length > 0)
-  if (wanted.length === 0) return
-  const inside = insideAsUser(work)
-  for (const stage of wanted) {
-    assertNotAborted(operation.signal)
-    const late = order.indexOf(stage) > order.indexOf(spec.lifecycle.waitFor)
-    const run = (): Promise<void> =>
-      runStage({ stage, commands: spec.lifecycle[stage], inside, reporter: operation })
-    if (!late) {
-      await run()
-      continue
-    }
-    const failure = await run().then(
-      () => undefined,
-      (error: unknown) => error as Error,
-    )
-    if (operation.signal.aborted) throw failure ?? new HolmError('HOLM_INTERRUPTED', 'interrupted')
-    if (failure) {
-      operation.warn(
-        `${stage} failed: ${failure.message}`,
-        `The environment is up; repair the command and run it with: holm exec ${spec.name} -- …`,
-      )
-      return
-    }
-  }
-}
-
-function insideAsUser({ provider, operation, spec, userEnv, secrets }: LifecycleWork): Inside {
-  return createInside({
-    provider,
-    name: spec.name,
-    operation,
-    defaults: { spec, user: spec.exec.user, workdir: spec.exec.workdir, userEnv, secrets },
-  })
-}
-
-/** `initialize` runs on this machine, in the project folder, before anything is made. */
-async function runInitialize({ host, plan, operation }: Work): Promise<void> {
-  const commands = plan.spec.lifecycle.initialize
-  if (commands.length === 0) return
-  const here: Inside = {
-    run: async ({ argv, env, input, signal }) =>
-      host.runner.run(argv, {
-        cwd: plan.loaded.project,
-        signal: signal ?? operation.signal,
-        ...(env === undefined ? {} : { env: { ...definedEnv(host.env), ...env } }),
-        ...(input === undefined ? {} : { input }),
-      }),
-  }
-  await runStage({ stage: 'initialize', commands, inside: here, reporter: operation })
-}
-
-function definedEnv(env: HostContext['env']): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  )
 }
 
 function draftRecord(host: HostContext, plan: Plan): EnvironmentRecord {
