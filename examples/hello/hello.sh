@@ -16,7 +16,8 @@ count_processes() {
 
 echo "${GREETING:-(no GREETING: this is not running in the environment)}"
 echo "machine:    $(uname -n)"
-echo "user:       $(id -un 2>/dev/null || id -u)"
+# For a user without a name `id -un` prints the number and fails.
+echo "user:       $(id -un 2>/dev/null)"
 echo "folder:     $(pwd)"
 echo "processes:  $(count_processes) visible"
 if writable .; then echo 'this folder: writable'; else echo 'this folder: read-only'; fi
