@@ -27,7 +27,7 @@ export async function runBench(argv: readonly string[]): Promise<number> {
     if (!existsSync(join(root, 'packages', 'cli', 'dist'))) throw new Error('holm is not built: pnpm build')
     return await runWith(options, interrupted.signal)
   } catch (error) {
-    say(interrupted.signal.aborted ? 'interrupted; nothing is left behind' : `error: ${reasonOf(error)}`)
+    say(interrupted.signal.aborted ? 'interrupted' : `error: ${reasonOf(error)}`)
     return interrupted.signal.aborted ? 130 : 1
   }
 }

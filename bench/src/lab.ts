@@ -75,9 +75,12 @@ export function createLab({ signal, namespace, engine }: LabOptions): Lab {
     createProject: (name, files = {}) => createProject(join(folder, 'projects', name), files),
     removeContainers: (value) => removeContainers(`holm-bench=${value}`),
     async dispose() {
-      await runProgram([process.execPath, holmCli, 'destroy', '--all', '--yes'], { cwd: folder, env })
-      if (engine) await removeContainers(`holm-bench-namespace=${namespace}`)
-      rmSync(folder, { recursive: true, force: true })
+      try {
+        await runProgram([process.execPath, holmCli, 'destroy', '--all', '--yes'], { cwd: folder, env })
+        if (engine) await removeContainers(`holm-bench-namespace=${namespace}`)
+      } finally {
+        rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+      }
     },
   }
 }

@@ -7,13 +7,19 @@ function times<T>(make: (index: number) => T): T[] {
   return Array.from({ length: count }, (_, index) => make(index))
 }
 
+/** To the end of all, also when one fails: what is removed afterwards must not be in the making any more. */
+async function all(work: (index: number) => Promise<unknown>): Promise<void> {
+  const ended = await Promise.allSettled(times(work))
+  const failed = ended.find((each) => each.status === 'rejected')
+  if (failed) throw failed.reason
+}
+
 export const parallel: Suite = {
   name: 'parallel',
   needs: 'docker',
   async *cases(lab) {
     const projects = times((index) => createHolmProject(lab, `parallel-${index}`))
     const configs = times((index) => createDevcontainerProject(lab, `parallel-config-${index}`))
-    const all = (work: (index: number) => Promise<unknown>): Promise<unknown> => Promise.all(times(work))
     yield {
       id: 'parallel',
       title: `${count} first ups at once`,
