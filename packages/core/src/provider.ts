@@ -130,6 +130,8 @@ export interface EnvironmentState {
   readonly startedAt?: string
   /** Cause of `failed`, or of an unexpected `stopped`. */
   readonly reason?: string
+  /** User that programs run as when a request names none, where the provider knows; `exec` is quicker when it is told. */
+  readonly user?: string
   readonly labels: Readonly<Record<string, string>>
   readonly ports: readonly PortBinding[]
   readonly limits: readonly AppliedLimit[]

@@ -111,10 +111,11 @@ function tlsOptions(tls: Tls): Record<string, unknown> {
 
 async function createAgent(connection: Connection): Promise<http.Agent> {
   const options = { keepAlive: true, keepAliveMsecs: 1000, maxFreeSockets: 16 }
+  // A server name is for TLS; without one Node would compile its pattern of IPv6 addresses to make one up.
   const agent =
     connection.kind === 'tcp' && connection.tls
       ? new (await import('node:https')).Agent({ ...options, rejectUnauthorized: connection.tls.verify })
-      : new http.Agent(options)
+      : new http.Agent({ ...options, servername: '' } as http.AgentOptions)
   // docker-modem formats its whole request, agent and all its sockets included, for a debug line that nobody reads:
   // without this a call costs milliseconds more with every open connection.
   Object.defineProperty(agent, inspect.custom, { value: () => 'Agent' })

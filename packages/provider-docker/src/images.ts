@@ -92,7 +92,7 @@ export function parseImage(base: Base, image: Docker.ImageInspectInfo): BaseInfo
     (entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)] as const,
   )
   return {
-    base,
+    base: pinned(base, image.RepoDigests ?? []),
     id: image.Id,
     sizeBytes: image.Size,
     labels: config.Labels ?? {},
@@ -100,6 +100,15 @@ export function parseImage(base: Base, image: Docker.ImageInspectInfo): BaseInfo
     ...(config.User && { user: config.User }),
     ...(config.WorkingDir && { workdir: config.WorkingDir }),
   }
+}
+
+/** The digest under which the registry knows the image; an image that came from none has none. */
+function pinned(base: Base, digests: readonly string[]): Base {
+  if (base.kind !== 'image' || base.digest !== undefined) return base
+  const repository = withoutTag(base.reference)
+  const own = digests.find((each) => each.startsWith(`${repository}@`)) ?? digests[0]
+  const digest = own?.slice(own.indexOf('@') + 1)
+  return digest === undefined ? base : { ...base, digest }
 }
 
 /** Fetches, imports or builds unless it is there. */

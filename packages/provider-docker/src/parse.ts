@@ -21,10 +21,15 @@ export function parseInspect(info: ContainerInspectInfo, name: string): Environm
     createdAt: isoTime(info.Created) ?? info.Created,
     ...startedAt(info.State.StartedAt),
     ...(reason !== undefined && { reason }),
+    ...defaultUser(labels[label.user] || info.Config.User),
     labels: specLabels(labels),
     ports: status === 'running' || status === 'paused' ? parsePorts(info.NetworkSettings.Ports) : [],
     limits: parseLimits(labels, (info.HostConfig.StorageOpt ?? {})['size'] !== undefined),
   }
+}
+
+function defaultUser(user: string | undefined): { readonly user?: string } {
+  return user ? { user } : {}
 }
 
 /** Pure: one row of `GET /containers/json`. Undefined for a row without this provider's name label. */

@@ -27,11 +27,11 @@ async function askEngine(engine: Engine, connection: Connection, ctx: ProviderCo
   const deadline = AbortSignal.timeout(deadlineMs)
   const abortSignal = AbortSignal.any([ctx.signal, deadline])
   try {
-    const version = await orAborted(docker.version(), abortSignal)
-    // podman takes its time to describe itself: what it does not tell soon is left out.
-    const info = await orAborted(docker.info() as Promise<EngineInfo>, abortSignal).catch(
-      (): EngineInfo => ({}),
-    )
+    const [version, info] = await Promise.all([
+      orAborted(docker.version(), abortSignal),
+      // podman takes its time to describe itself: what it does not tell soon is left out.
+      orAborted(docker.info() as Promise<EngineInfo>, abortSignal).catch((): EngineInfo => ({})),
+    ])
     return parseProbe(version, info)
   } catch (error) {
     if (deadline.aborted)

@@ -63,7 +63,11 @@ async function makeAndProvision(work: Work, draft: EnvironmentRecord): Promise<C
   const state = await startWithin(work.host, provider, { name: plan.name, operation })
   await provisionEnvironment(work, spec, secrets)
   const userEnv = await probeEnv(work, spec)
-  const record: EnvironmentRecord = { ...draft, phase: 'ready', details: detailsOf(plan, spec, userEnv) }
+  const details = {
+    ...detailsOf(plan, spec, userEnv),
+    ...(state.user !== undefined && { runtimeUser: state.user }),
+  }
+  const record: EnvironmentRecord = { ...draft, phase: 'ready', details }
   await runLifecycle({ provider, operation, spec, userEnv, secrets }, [
     'onCreate',
     'updateContent',

@@ -37,7 +37,7 @@ async function completeRequest(
   record: EnvironmentRecord,
   { request, signal }: { readonly request: ExecRequest; readonly signal: AbortSignal },
 ): Promise<ExecRequest> {
-  const { spec, user, workdir, userEnv = {} } = record.details
+  const { spec, runtimeUser, user = runtimeUser, workdir, userEnv = {} } = record.details
   const secrets =
     spec === undefined ? {} : await readSecrets(spec.secrets, { env: host.env, runner: host.runner, signal })
   return withDefaults(request, { spec, user, workdir, userEnv, secrets })

@@ -160,8 +160,10 @@ async function chooseProvider(input: ChoiceInput): Promise<ProviderSelection> {
   return selectProvider({
     candidates,
     probe: async (id) => (await host.provider(id)).probe(operation.context),
-    ask: async (probed) =>
-      spec === undefined ? undefined : host.hooks.select('selectProvider', { spec, candidates: probed }),
+    ask:
+      spec !== undefined && host.hooks.tapped('selectProvider')
+        ? (probed) => host.hooks.select('selectProvider', { spec, candidates: probed })
+        : undefined,
   })
 }
 

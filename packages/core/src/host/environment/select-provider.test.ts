@@ -28,7 +28,7 @@ const candidate = (id: string, traits: Traits, reasons: readonly string[] = []):
   reasons,
 })
 
-const select = (probes: Record<string, Probe>, candidates: Candidate[], asked?: string) => {
+const select = (probes: Record<string, Probe>, candidates: Candidate[], asked?: string | null) => {
   const probed: string[] = []
   const selection = selectProvider({
     candidates,
@@ -36,7 +36,7 @@ const select = (probes: Record<string, Probe>, candidates: Candidate[], asked?: 
       probed.push(id)
       return probes[id] ?? broken
     },
-    ask: async () => asked,
+    ask: asked === undefined ? undefined : async () => asked ?? undefined,
   })
   return { selection, probed }
 }
@@ -94,11 +94,15 @@ describe('selectProvider', () => {
     })
   })
 
-  it('does not probe what cannot fit', async () => {
-    const { selection, probed } = select({ docker: usable, sandbox: usable }, [
-      candidate('docker', container, ['has no base x']),
-      candidate('sandbox', processes),
-    ])
+  it('takes the only one that fits without asking its runtime, unless a plugin wants to know', async () => {
+    const candidates = [candidate('docker', container, ['has no base x']), candidate('sandbox', processes)]
+    const alone = select({ docker: usable, sandbox: broken }, candidates)
+    await expect(alone.selection).resolves.toMatchObject({
+      provider: 'sandbox',
+      reason: 'sandbox: the only provider that fits (process); docker has no base x',
+    })
+    expect(alone.probed).toEqual([])
+    const { selection, probed } = select({ sandbox: usable }, candidates, null)
     await expect(selection).resolves.toMatchObject({ provider: 'sandbox' })
     expect(probed).toEqual(['sandbox'])
   })
@@ -110,10 +114,11 @@ describe('selectProvider', () => {
   })
 
   it('says of each one why it does not do', async () => {
-    const { selection } = select({}, [
+    const candidates = [
       candidate('docker', container),
       candidate('sandbox', processes, ['has no base debian-12']),
-    ])
+    ]
+    const { selection } = select({}, candidates, null)
     await expect(selection).rejects.toMatchObject({
       code: 'HOLM_PROVIDER_NONE',
       message: expect.stringMatching(/docker not usable: no daemon answers; sandbox has no base debian-12/),

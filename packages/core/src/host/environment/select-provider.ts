@@ -57,28 +57,47 @@ export interface Candidate {
 export interface SelectionRequest {
   readonly candidates: readonly Candidate[]
   readonly probe: (id: string) => Promise<Probe>
-  /** A plugin's word; it must name a candidate. */
-  readonly ask: (candidates: readonly ProviderCandidate[]) => Promise<string | undefined>
+  /** A plugin's word; it must name a candidate. Absent: no plugin wants to be asked. */
+  readonly ask?: ((candidates: readonly ProviderCandidate[]) => Promise<string | undefined>) | undefined
 }
 
-/** Best usable provider by traits and by what the blueprint needs; HOLM_PROVIDER_NONE says of each why not. */
+/**
+ * Best usable provider by traits and by what the blueprint needs; HOLM_PROVIDER_NONE says of each why not. Where only one
+ * fits, and nobody wants to know more, it is taken without asking its runtime: `create` finds out soon enough.
+ */
 export async function selectProvider(request: SelectionRequest): Promise<ProviderSelection> {
+  const { candidates, ask } = request
+  const fitting = candidates.filter(({ reasons }) => reasons.length === 0)
+  const [only] = fitting
+  if (only !== undefined && fitting.length === 1 && ask === undefined) return takeOnly(only, candidates)
   const probed = await Promise.all(
-    request.candidates.toSorted(byPreference).map((candidate) => probeCandidate(request, candidate)),
+    candidates.toSorted(byPreference).map((candidate) => probeCandidate(request, candidate)),
   )
   const considered = probed.map(({ id, fits, reasons }) => ({ id, fits, reasons }))
-  const asked = await request.ask(probed)
+  const asked = await ask?.(probed)
   if (asked !== undefined) return { provider: asked, reason: `${asked}: chosen by a plugin`, considered }
   const best = probed.find((candidate) => candidate.fits)
   if (best) return { provider: best.id, reason: reasonOf(best, probed), considered }
-  throw new HolmError(
-    'HOLM_PROVIDER_NONE',
-    `no usable provider: ${probed.map(({ id, reasons }) => `${id} ${reasons.join(', ')}`).join('; ')}`,
-    {
-      hint: 'See what each one needs with: holm doctor',
-      details: { considered },
-    },
-  )
+  throw noProvider(considered)
+}
+
+function takeOnly(only: Candidate, candidates: readonly Candidate[]): ProviderSelection {
+  const considered = candidates.map(({ id, reasons }) => ({ id, fits: id === only.id, reasons }))
+  const others = considered
+    .filter(({ id }) => id !== only.id)
+    .map(({ id, reasons }) => `${id} ${reasons.join(', ')}`)
+  const why = `${only.id}: the only provider that fits (${only.traits.isolation})`
+  return { provider: only.id, reason: [why, ...others].join('; '), considered }
+}
+
+/** Names every provider with what is wrong with it. */
+export function noProvider(considered: ProviderSelection['considered'], cause?: unknown): HolmError {
+  const list = considered.map(({ id, reasons }) => `${id} ${reasons.join(', ')}`).join('; ')
+  return new HolmError('HOLM_PROVIDER_NONE', `no usable provider: ${list}`, {
+    hint: 'See what each one needs with: holm doctor',
+    details: { considered },
+    ...(cause === undefined ? {} : { cause }),
+  })
 }
 
 async function probeCandidate(request: SelectionRequest, candidate: Candidate): Promise<ProviderCandidate> {

@@ -1,4 +1,4 @@
-import { HolmError } from '../../errors.ts'
+import { HolmError, isHolmError } from '../../errors.ts'
 import { requireFacet } from '../../facets.ts'
 import type { UpOptions, UpResult } from '../../host-api.ts'
 import type { EnvironmentState } from '../../provider.ts'
@@ -7,6 +7,7 @@ import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 import { createEnvironment } from './create.ts'
+import { noProvider } from './select-provider.ts'
 import { startWithin } from './start.ts'
 import { infoOf } from './info.ts'
 import { runStartStages } from './manage.ts'
@@ -145,13 +146,25 @@ async function removeExisting({ host, operation }: Work, record: EnvironmentReco
   host.state.records.remove(record.name)
 }
 
-async function create(
-  { host, plan, operation, options }: Work,
-  outcome: 'created' | 'recreated',
-): Promise<Outcome> {
-  const { state, record } = await createEnvironment(
-    { host, plan, operation },
-    options.keep ?? host.config.values['up.keep'],
+/** A provider that was taken unasked and turns out not to be usable: then none was, and the others' reasons matter. */
+function explainUnusable({ plan }: Work, error: unknown): unknown {
+  const { selection } = plan
+  if (selection.considered.length < 2 || !isHolmError(error, 'HOLM_PROVIDER_UNAVAILABLE')) return error
+  const considered = selection.considered.map((each) =>
+    each.id === selection.provider
+      ? { ...each, fits: false, reasons: [`not usable: ${error.message}`] }
+      : each,
+  )
+  return noProvider(considered, error)
+}
+
+async function create(work: Work, outcome: 'created' | 'recreated'): Promise<Outcome> {
+  const { host, plan, operation, options } = work
+  const keep = options.keep ?? host.config.values['up.keep']
+  const { state, record } = await createEnvironment({ host, plan, operation }, keep).catch(
+    (error: unknown) => {
+      throw explainUnusable(work, error)
+    },
   )
   return { outcome, state, record }
 }

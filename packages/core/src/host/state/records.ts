@@ -24,6 +24,8 @@ export interface RecordDetails {
   /** Variables that the user's login shell sets inside (devcontainer's userEnvProbe). */
   readonly userEnv?: Readonly<Record<string, string>>
   readonly user?: string
+  /** Whom the runtime runs programs as when nobody is named. */
+  readonly runtimeUser?: string
   readonly workdir?: string
 }
 
