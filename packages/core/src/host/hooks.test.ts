@@ -221,3 +221,28 @@ test('a disposed tap is gone, the others stay', async () => {
   expect(hooks.tapped('afterStop')).toBe(true)
   expect(hooks.tapped('beforeStop')).toBe(false)
 })
+
+describe('an observer that throws', () => {
+  test('is told of once, though the warning is an event that it sees, too', async () => {
+    const warnings: string[] = []
+    let seen = 0
+    const hooks = createHooks({
+      onWarning: ({ message }) => {
+        warnings.push(message)
+        hooks.emit('onEvent', { type: 'warning', message })
+      },
+    })
+    hooks.tap('grumpy', 'onEvent', {
+      fn() {
+        seen += 1
+        // Ends a test that would never end.
+        if (seen < 20) throw new Error('boom')
+      },
+    })
+    hooks.emit('onEvent', { type: 'warning', message: 'first' })
+    hooks.emit('onEvent', { type: 'warning', message: 'second' })
+    await hooks.idle()
+    expect(warnings).toEqual(['plugin grumpy failed in onEvent: boom'])
+    expect(seen).toBe(3)
+  })
+})

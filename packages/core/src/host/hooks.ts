@@ -289,10 +289,15 @@ function createEmitter(store: TapStore, pending: Pending): Hooks['emit'] {
 export function createHooks(options: { readonly onWarning: (warning: HookWarning) => void }): Hooks {
   const pending = createPending()
   const store = createTapStore(attempt)
+  // A warning is an event itself: an observer that throws at each one would be told of without end.
+  const told = new Set<Tap>()
 
-  function attempt(name: HookName, { plugin, fn }: Tap, context: unknown): Promise<void> {
+  function attempt(name: HookName, tap: Tap, context: unknown): Promise<void> {
+    const { plugin, fn } = tap
     return pending.track(
       (async () => void (await fn(context as never)))().catch((cause: unknown) => {
+        if (told.has(tap)) return
+        if (hookTable[name].shape === 'on') told.add(tap)
         const message = `plugin ${plugin} failed in ${name}: ${describeError(cause)}`
         options.onWarning({ plugin, cause, message })
       }),
