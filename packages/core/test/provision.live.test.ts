@@ -107,14 +107,14 @@ describe.skipIf(skipped !== undefined)('provision in a Debian root filesystem', 
   })
 
   it('takes a tool from the distribution when its version fits, and skips it the second time', async () => {
-    const spec = { base, env: {}, provision: { ...nothing, tools: { python: '3' } } }
+    const spec = { base, env: {}, provision: { ...nothing, tools: { node: '18' } } }
     const first = createRecorder()
     await provisionWith(spec, { inside, reporter: first })
-    expect(first.steps).toEqual(['inspect', 'tool python 3'])
-    expect((await inside.run({ argv: ['python', '-c', 'print(6 * 7)'] })).stdout).toBe('42\n')
+    expect(first.steps).toEqual(['inspect', 'tool node 18'])
+    expect((await inside.run({ argv: ['node', '-p', '6 * 7'] })).stdout).toBe('42\n')
     const second = createRecorder()
     await provisionWith(spec, { inside, reporter: second })
-    expect(second.steps[1]).toMatch(/^skip tool python 3: Python 3\.\d+\.\d+ is there$/)
+    expect(second.steps[1]).toMatch(/^skip tool node 18: .*18\.\d+\.\d+ is there$/)
   })
 
   it("takes a tool from its makers' archive when the distribution has another version", async () => {

@@ -99,7 +99,7 @@ describe('selectProvider', () => {
     const alone = select({ docker: usable, sandbox: broken }, candidates)
     await expect(alone.selection).resolves.toMatchObject({
       provider: 'sandbox',
-      reason: 'sandbox: the only provider that fits (process); docker has no base x',
+      reason: 'sandbox: the only provider that fits (process)',
     })
     expect(alone.probed).toEqual([])
     const { selection, probed } = select({ sandbox: usable }, candidates, null)

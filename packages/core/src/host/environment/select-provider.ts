@@ -83,11 +83,11 @@ export async function selectProvider(request: SelectionRequest): Promise<Provide
 
 function takeOnly(only: Candidate, candidates: readonly Candidate[]): ProviderSelection {
   const considered = candidates.map(({ id, reasons }) => ({ id, fits: id === only.id, reasons }))
-  const others = considered
-    .filter(({ id }) => id !== only.id)
-    .map(({ id, reasons }) => `${id} ${reasons.join(', ')}`)
-  const why = `${only.id}: the only provider that fits (${only.traits.isolation})`
-  return { provider: only.id, reason: [why, ...others].join('; '), considered }
+  return {
+    provider: only.id,
+    reason: `${only.id}: the only provider that fits (${only.traits.isolation})`,
+    considered,
+  }
 }
 
 /** Names every provider with what is wrong with it. */
