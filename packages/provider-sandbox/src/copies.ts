@@ -8,7 +8,7 @@ import { removeTree } from './folders.ts'
 import { createWith, draftRecord, endHolder } from './lifecycle.ts'
 import { withLock } from './lock.ts'
 import { saveRecord, type SandboxRecord } from './record.ts'
-import { assertSupported } from './requirements.ts'
+import { assertSupported, listIgnored } from './requirements.ts'
 import { copyTree } from './rootfs.ts'
 import type { Session } from './session.ts'
 import { stateOf, stoppedRecord } from './state.ts'
@@ -35,6 +35,7 @@ export function createClone(session: Session): CloneFacet {
     clone: async (name, spec, ctx) => {
       const source = await session.require(name)
       assertSupported(spec)
+      for (const each of listIgnored(spec, session.options.caller)) ctx.log.warn(`${spec.name}: ${each}`)
       // The files decide: the base and how its layer is made are those of the source.
       const draft: SandboxRecord = {
         ...draftRecord(session, { ...spec, base: source.base }, source.backend),

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { PassThrough } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HolmError, assertNotAborted } from '@holm/core'
 import type { ExecRequest, Process, ProviderContext } from '@holm/core'
@@ -186,9 +185,8 @@ export async function spawnInside(
   if (ctx.signal.aborted) onAbort()
   return {
     stdin: started.stdin,
-    // Read at once: what nobody reads before the end of the program is thrown away by Node.
-    stdout: started.stdout.pipe(new PassThrough()),
-    stderr: started.stderr.pipe(new PassThrough()),
+    stdout: started.stdout,
+    stderr: started.stderr,
     resize: (size) => started.resize(size),
     kill,
     exited,

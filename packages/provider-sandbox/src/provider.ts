@@ -18,7 +18,7 @@ import { createPause } from './pause.ts'
 import { listPorts } from './ports.ts'
 import { findBackend, limitationsOf, type BackendResult } from './probe.ts'
 import { loadRecord } from './record.ts'
-import { assertSupported } from './requirements.ts'
+import { assertSupported, listIgnored } from './requirements.ts'
 import { createSession, type SandboxOptions, type Session } from './session.ts'
 import { absentState, stateOf } from './state.ts'
 
@@ -75,6 +75,7 @@ function createMethods(session: Session, backend: (ctx: ProviderContext) => Prom
       session.folder(spec.name)
       const { found, ...why } = await backend(ctx)
       if (found === undefined) throw unavailable(why)
+      for (const each of listIgnored(spec, session.options.caller)) ctx.log.warn(`${spec.name}: ${each}`)
       await sweepTrash(session)
       const draft = draftRecord(session, spec, found.backend)
       return createWith(session, draft, () => fillFromBase(session, draft, ctx))

@@ -1,5 +1,6 @@
 import { HolmError } from '@holm/core'
 import type { EnvironmentSpec } from '@holm/core'
+import type { Caller } from './record.ts'
 
 /** HOLM_BLUEPRINT_UNSUPPORTED for what a sandbox cannot do, before anything is made. */
 export function assertSupported(spec: EnvironmentSpec): void {
@@ -26,4 +27,29 @@ export function assertSupported(spec: EnvironmentSpec): void {
       `Let the program listen on ${String(moved.host)}, or use another provider.`,
     )
   }
+}
+
+/** What the blueprint asks for and the sandbox leaves out, one sentence each, by the blueprint's own words. */
+export function listIgnored(spec: EnvironmentSpec, caller: Pick<Caller, 'uid'>): string[] {
+  const { capAdd, capDrop, securityOpt } = spec.security
+  // No program inside can gain privileges, asked for or not.
+  const options = securityOpt.filter((option) => !/^no-new-privileges(?:[:=]true)?$/.test(option))
+  const root = spec.user === undefined || /^(?:root|0)(?::|$)/.test(spec.user)
+  return [
+    ...(capAdd.length === 0
+      ? []
+      : [`capAdd has no effect: no capability over this machine is given (${capAdd.join(', ')})`]),
+    ...(capDrop.length === 0
+      ? []
+      : [
+          `capDrop has no effect: capabilities inside reach only what is inside, and are kept (${capDrop.join(', ')})`,
+        ]),
+    ...(options.length === 0
+      ? []
+      : [`securityOpt has no effect: the sandbox takes no such options (${options.join(', ')})`]),
+    // An ordinary caller is the only user inside: its files match without a word.
+    ...(spec.matchUserId && caller.uid === 0 && !root
+      ? [`matchUserId has no effect: holm runs as root, and ${spec.user} keeps the id of the base`]
+      : []),
+  ]
 }

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
-import { mkdir, rename, stat, symlink } from 'node:fs/promises'
+import { mkdir, rename, symlink } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { HolmError } from '@holm/core'
@@ -138,13 +138,5 @@ export async function copyTree(source: string, target: string, ctx: ProviderCont
   throw new HolmError(
     full ? 'HOLM_DISK_FULL' : 'HOLM_ENVIRONMENT_FAILED',
     `cannot copy ${source}: ${result.stderr.trim().split('\n').at(-1) ?? ''}`,
-  )
-}
-
-/** Bytes of a file; undefined when it is not there. */
-export async function sizeOf(file: string): Promise<number | undefined> {
-  return stat(file).then(
-    ({ size }) => size,
-    () => undefined,
   )
 }

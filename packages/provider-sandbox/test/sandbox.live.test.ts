@@ -215,14 +215,6 @@ for (const backend of ['bwrap', 'unshare'] as const) {
         expect(readdirSync(path.join(subject.folder, 'data/test/trash')), 'trash').toEqual([])
       })
 
-      it('stops a program that starts more processes than the limit', async ({ skip }) => {
-        await start({ resources: { pids: 40 } })
-        const [limit] = (await provider.inspect('box', context())).limits
-        if (limit?.enforcedBy == null) skip('nothing enforces pids here, and the state says so')
-        const script = 'i=0; while [ $i -lt 80 ]; do sleep 303 >/dev/null 2>&1 & i=$((i+1)); done; echo all'
-        expect((await run(script)).text).not.toContain('all')
-      })
-
       it('without a network reaches no service of this machine', async () => {
         const server = createServer((socket) => socket.end('reached'))
         await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

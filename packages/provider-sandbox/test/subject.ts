@@ -18,6 +18,15 @@ export const manifest = (
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { holm: PluginManifest }
 ).holm
 
+/** Makes the log contain a line. It is a file: `>` would empty it, and PID 1 of the fallback is out of reach for programs inside. */
+export const logCommand = (line: string): readonly string[] => [
+  'sh',
+  '-c',
+  'printf "%s\\n" "$1" >>/run/holm.log',
+  'sh',
+  line,
+]
+
 export interface TestSubject {
   readonly provider: Provider
   readonly context: Pick<ProviderContext, 'runner'>
