@@ -1,4 +1,5 @@
 import { HolmError, isHolmError } from '../../errors.ts'
+import type { HolmEvent } from '../../events.ts'
 import { requireFacet } from '../../facets.ts'
 import type { UpOptions, UpResult } from '../../host-api.ts'
 import type { EnvironmentState } from '../../provider.ts'
@@ -21,25 +22,51 @@ interface Outcome {
 
 /** find -> parse -> validate -> choose a provider -> create or start -> provision -> how to enter (docs/guide/up.md). */
 export async function up(host: HostContext, options: UpOptions): Promise<UpResult> {
-  const deadline = createDeadline(host.config.values['up.timeout'], options.signal)
+  const watch = watchSteps(options.onEvent)
+  const deadline = createDeadline(host.config.values['up.timeout'], options.signal, watch.describe)
   try {
-    return await upBefore(host, { ...options, signal: deadline.signal })
+    return await upBefore(host, { ...options, signal: deadline.signal, onEvent: watch.onEvent })
   } finally {
     deadline.clear()
   }
 }
 
-/** The caller's signal, and one that fires at the deadline with a reason that says so. */
+interface StepWatch {
+  readonly onEvent: (event: HolmEvent) => void
+  /** What runs now, and the last lines that it printed. */
+  readonly describe: () => { readonly step: string | undefined; readonly lines: readonly string[] }
+}
+
+const shownLines = 10
+
+function watchSteps(onEvent: UpOptions['onEvent']): StepWatch {
+  let step: string | undefined
+  let lines: string[] = []
+  return {
+    onEvent(event) {
+      if (event.type === 'step-started') [step, lines] = [event.step, []]
+      if (event.type === 'output') lines = [...lines, ...event.text.trimEnd().split('\n')].slice(-shownLines)
+      onEvent?.(event)
+    },
+    describe: () => ({ step, lines }),
+  }
+}
+
+/** The caller's signal, and one that fires at the deadline with a reason that says what was waited for. */
 function createDeadline(
   timeoutMs: number,
   signal: AbortSignal | undefined,
+  describe: StepWatch['describe'],
 ): { signal: AbortSignal; clear: () => void } {
   const controller = new AbortController()
   const timer = setTimeout(() => {
-    const message = `up did not finish within ${Math.round(timeoutMs / 1000)} s`
+    const { step, lines } = describe()
+    const where = step === undefined ? '' : `; it was at the step ${step}`
+    const message = [`up did not finish within ${timeoutMs / 1000} s${where}`, ...lines].join('\n')
     controller.abort(
       new HolmError('HOLM_TIMEOUT', message, {
-        hint: 'Look at the last step, or allow more time: holm config set up.timeout 60m',
+        hint: 'Correct that step, or allow more time: holm config set up.timeout 60m',
+        details: { timeoutMs, ...(step === undefined ? {} : { step }) },
       }),
     )
   }, timeoutMs)
