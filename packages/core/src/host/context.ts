@@ -26,6 +26,8 @@ export interface HostContext {
   readonly bases: BaseStore
   /** Opened at first use. */
   readonly state: State
+  /** After an error that tells of damage: looks through the file, and sets it aside when it is damaged. */
+  reopenState(): void
   publish(event: HolmEvent): void
   operation(environment: string, call: CallOptions): Operation
   /** Loads the plugin at first use; HOLM_PLUGIN_NOT_FOUND for an unknown id. */

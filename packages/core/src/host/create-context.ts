@@ -55,7 +55,9 @@ export async function createContext(
     paths,
     ...(options.overrides && { overrides: options.overrides }),
   })
-  const state = lazily(() => openState(join(createFolder(paths.data), 'state.db'), config.values.namespace))
+  const openAt = (suspect: boolean): State =>
+    openState(join(createFolder(paths.data), 'state.db'), config.values.namespace, { suspect })
+  const state = lazily(() => openAt(false))
   const listeners: ((event: HolmEvent) => void)[] = []
   const publish = (event: HolmEvent): void => listeners.forEach((listener) => listener(event))
   const hooks = createHooks({
@@ -72,6 +74,11 @@ export async function createContext(
     cwd,
     registry,
     state,
+    reopenState: () => {
+      state.made?.close()
+      state.made = undefined
+      state.made = openAt(true)
+    },
     bundled: options.bundled ?? [],
     runner: options.runner ?? createRunner({ env }),
   })
@@ -91,9 +98,10 @@ interface Late {
   readonly registry: Registry
   readonly runner: Runner
   readonly state: Lazy<State>
+  readonly reopenState: () => void
 }
 
-function assemble(parts: Parts, { cwd, registry, runner, state, bundled }: Late): HostContext {
+function assemble(parts: Parts, { cwd, registry, runner, state, reopenState, bundled }: Late): HostContext {
   const { env, platform, paths, config, hooks, publish } = parts
   const mirror = config.values['base.mirror']
   return {
@@ -112,6 +120,7 @@ function assemble(parts: Parts, { cwd, registry, runner, state, bundled }: Late)
     get state() {
       return state()
     },
+    reopenState,
     operation: (environment, call) =>
       createOperation({ environment, call, runner, publish, logLevel: logLevelOf(config) }),
     provider: (id) => registry.get('provider', id),

@@ -11,6 +11,7 @@ import { execIn } from './environment/exec.ts'
 import { readLogs, startEnvironment, statusOf, stopEnvironment } from './environment/manage.ts'
 import { listEnvironments } from './environment/reconcile.ts'
 import { up } from './environment/up.ts'
+import { isDamaged } from './state/index.ts'
 
 /** The whole of holm as an object. Nothing is asked, opened or imported that the call at hand does not need. */
 export async function createHost(options: HostOptions = {}): Promise<HostApi> {
@@ -23,16 +24,16 @@ function createApi(host: HostContext, close: () => Promise<void>): HostApi {
   const healed = healOnce(host)
   const providers = createProvidersApi(host)
   return {
-    up: async (options = {}) => up(await healed(), options),
-    list: async (options = {}) => listEnvironments(await healed(), options),
-    status: async (name, options = {}) => statusOf(await healed(), name, options),
-    exec: async (options) => execIn(await healed(), options),
+    up: (options = {}) => healed((sound) => up(sound, options)),
+    list: (options = {}) => healed((sound) => listEnvironments(sound, options)),
+    status: (name, options = {}) => healed((sound) => statusOf(sound, name, options)),
+    exec: (options) => healed((sound) => execIn(sound, options)),
     async *logs(name, options) {
-      yield* readLogs(await healed(), name, options)
+      yield* readLogs(await healed(async (sound) => sound), name, options)
     },
-    start: async (name, options = {}) => startEnvironment(await healed(), name, options),
-    stop: async (name, options = {}) => stopEnvironment(await healed(), name, options),
-    destroy: async (name, options = {}) => destroyEnvironment(await healed(), name, options),
+    start: (name, options = {}) => healed((sound) => startEnvironment(sound, name, options)),
+    stop: (name, options = {}) => healed((sound) => stopEnvironment(sound, name, options)),
+    destroy: (name, options = {}) => healed((sound) => destroyEnvironment(sound, name, options)),
     events: (options = {}) => host.state.events.list(options),
     blueprints: createBlueprintsApi(host),
     bases: host.bases,
@@ -46,12 +47,21 @@ function createApi(host: HostContext, close: () => Promise<void>): HostApi {
   }
 }
 
-/** The first call that needs the state also repairs it, where it was damaged. */
-function healOnce(host: HostContext): () => Promise<HostContext> {
+type Healed = <T>(work: (host: HostContext) => Promise<T>) => Promise<T>
+
+/** The first call that needs the state also repairs it, where it was damaged; so does one that meets damage on its way. */
+function healOnce(host: HostContext): Healed {
   let healing: Promise<void> | undefined
-  return async () => {
+  return async (work) => {
     healing ??= healState(host)
-    await healing
-    return host
+    try {
+      await healing
+      return await work(host)
+    } catch (error) {
+      if (!isDamaged(error)) throw error
+      host.reopenState()
+      await healState(host)
+      return work(host)
+    }
   }
 }

@@ -30,16 +30,32 @@ const schema = `
   CREATE INDEX IF NOT EXISTS events_environment ON events (environment, id);
 `
 
-/** Opens the state file, or makes it (0600). Many holm processes may use it at once: WAL, and 10 s of patience for a writer. */
-export function openDatabase(path: string): OpenedDatabase {
+/**
+ * Opens the state file, or makes it (0600). Many holm processes may use it at once: WAL, and 10 s of patience for a writer.
+ * A `suspect` one is looked through, which takes time: an ordinary open notices damage of the first page only.
+ */
+export function openDatabase(path: string, { suspect = false } = {}): OpenedDatabase {
   const existed = existsSync(path)
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    return { database: openPatiently(path), fresh: !existed, backup: undefined }
+    const database = openPatiently(path)
+    if (!suspect || damageOf(database) === undefined) return { database, fresh: !existed, backup: undefined }
+    database.close()
   } catch (error) {
     if (!isDamaged(error)) throw unreadable(path, error)
-    const backup = setAside(path)
-    return { database: openPatiently(path), fresh: true, backup }
+  }
+  const backup = setAside(path)
+  return { database: openPatiently(path), fresh: true, backup }
+}
+
+/** Looks through the whole file; a sentence about the damage, or undefined. */
+export function damageOf(database: DatabaseSync): string | undefined {
+  try {
+    const result = String(database.prepare('PRAGMA quick_check').get()?.['quick_check'])
+    return result === 'ok' ? undefined : result
+  } catch (error) {
+    if (isDamaged(error)) return (error as Error).message
+    throw error
   }
 }
 

@@ -1,8 +1,9 @@
-import { isDamaged, openDatabase, type OpenedDatabase } from './database.ts'
+import { damageOf, openDatabase } from './database.ts'
 import { createEventLog, type EventLog } from './event-log.ts'
 import { createLocks, type Locks } from './locks.ts'
 import { createRecords, type Records } from './records.ts'
 
+export { isDamaged } from './database.ts'
 export type { EnvironmentRecord, RecordDetails } from './records.ts'
 
 export interface State {
@@ -16,9 +17,9 @@ export interface State {
   close(): void
 }
 
-/** The state of one namespace in one file. */
-export function openState(path: string, namespace: string): State {
-  const opened = openDatabase(path)
+/** The state of one namespace in one file; a `suspect` file is looked through first. */
+export function openState(path: string, namespace: string, options: { suspect?: boolean } = {}): State {
+  const opened = openDatabase(path, options)
   const { database } = opened
   return {
     records: createRecords(database, namespace),
@@ -26,17 +27,7 @@ export function openState(path: string, namespace: string): State {
     events: createEventLog(database),
     fresh: opened.fresh,
     backup: opened.backup,
-    verify: () => verify(opened),
+    verify: () => damageOf(database),
     close: () => database.close(),
-  }
-}
-
-function verify({ database }: OpenedDatabase): string | undefined {
-  try {
-    const result = String(database.prepare('PRAGMA quick_check').get()?.['quick_check'])
-    return result === 'ok' ? undefined : result
-  } catch (error) {
-    if (isDamaged(error)) return (error as Error).message
-    throw error
   }
 }

@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readdirSync,
   rmSync,
   statSync,
@@ -130,6 +131,24 @@ describe('a damaged state file', () => {
     state.records.put(record('a'))
     expect(openState(path, 'holm')).toMatchObject({ fresh: false, backup: undefined })
     expect(state.verify()).toBeUndefined()
+  })
+
+  it('is set aside when it is suspect, also when only a later page is damaged', () => {
+    const before = openState(path, 'holm')
+    before.records.put(record('a'))
+    before.close()
+    const pages = readFileSync(path)
+    pages.fill(0xff, 4096)
+    writeFileSync(path, pages)
+    const damaged = openState(path, 'holm')
+    expect(damaged.backup).toBeUndefined()
+    expect(() => damaged.records.list()).toThrow('malformed')
+    damaged.close()
+    const healed = openState(path, 'holm', { suspect: true })
+    expect(healed).toMatchObject({ fresh: true, backup: expect.stringMatching(/damaged-/) as string })
+    expect(healed.records.list()).toEqual([])
+    healed.close()
+    expect(openState(path, 'holm', { suspect: true })).toMatchObject({ fresh: false, backup: undefined })
   })
 
   it('of a newer version is left alone', async () => {
