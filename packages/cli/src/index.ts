@@ -22,7 +22,7 @@ const streams: Streams = {
 export async function main(): Promise<void> {
   const code = await runCli({
     argv: process.argv.slice(2),
-    cwd: process.cwd(),
+    cwd: currentFolder(),
     env: process.env,
     streams,
     openHost,
@@ -32,6 +32,15 @@ export async function main(): Promise<void> {
   })
   // A socket or timer that a plugin left open must not keep the command alive.
   process.exit(code)
+}
+
+/** A folder that was removed under the shell has no path any more; what needs it says so by the last name it had. */
+function currentFolder(): string {
+  try {
+    return process.cwd()
+  } catch {
+    return process.env['PWD'] ?? '/'
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { copyFile, realpath, writeFile } from 'node:fs/promises'
+import { copyFile, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { HolmError } from '../../errors.ts'
 import type { HostApi } from '../../host-api.ts'
@@ -6,10 +6,11 @@ import type { EnvironmentSpec } from '../../spec.ts'
 import { listBuiltins, slugify, toSpec, type LoadedBlueprint } from '../blueprint/index.ts'
 import type { HostContext } from '../context.ts'
 import { loadResolved } from '../environment/plan.ts'
+import { resolveFolder } from '../real-folder.ts'
 
 export function createBlueprintsApi(host: HostContext): HostApi['blueprints'] {
   const load = async (reference: string | undefined, cwd = '.'): Promise<LoadedBlueprint> =>
-    loadResolved(host, reference, await realpath(resolve(host.cwd, cwd)))
+    loadResolved(host, reference, resolveFolder(resolve(host.cwd, cwd), 'HOLM_BLUEPRINT_NOT_FOUND'))
   return {
     list: () => listBuiltins(),
     async show(reference, { cwd } = {}) {

@@ -1,8 +1,8 @@
 import { dirname, parse } from 'node:path'
-import { realpathSync } from 'node:fs'
 import { HolmError } from '../../errors.ts'
 import { nearNames } from '../did-you-mean.ts'
 import type { HostContext } from '../context.ts'
+import { resolveFolder } from '../real-folder.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 
 /**
@@ -14,7 +14,9 @@ export function findRecord(
   name: string | undefined,
   folder: string | undefined,
 ): EnvironmentRecord {
-  return name === undefined ? ofFolder(host, realpathSync(folder ?? host.cwd)) : ofName(host, name)
+  return name === undefined
+    ? ofFolder(host, resolveFolder(folder ?? host.cwd, 'HOLM_ENVIRONMENT_NOT_FOUND'))
+    : ofName(host, name)
 }
 
 function ofName(host: HostContext, name: string): EnvironmentRecord {

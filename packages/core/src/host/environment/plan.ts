@@ -1,4 +1,3 @@
-import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Base, EnvironmentSpec } from '../../spec.ts'
 import { HolmError, isHolmError } from '../../errors.ts'
@@ -14,6 +13,7 @@ import {
 } from '../blueprint/index.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
+import { resolveFolder } from '../real-folder.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 import { labelsOf } from './labels.ts'
 import { chooseName } from './name.ts'
@@ -39,7 +39,7 @@ export interface Identity {
 
 /** Which blueprint, and which environment it means. */
 export async function identify(host: HostContext, options: UpOptions): Promise<Identity> {
-  const cwd = await realpath(resolve(host.cwd, options.cwd ?? '.'))
+  const cwd = resolveFolder(resolve(host.cwd, options.cwd ?? '.'), 'HOLM_BLUEPRINT_NOT_FOUND')
   const loaded = await loadResolved(host, options.blueprint, cwd)
   const { name, record } = chooseName(host.state.records, {
     wanted: options.name,
