@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { readlinkSync } from 'node:fs'
 import { runCli } from './cli.ts'
 import { openHost } from './host.ts'
 import { handledSignals } from './interrupts.ts'
@@ -34,12 +35,12 @@ export async function main(): Promise<void> {
   process.exit(code)
 }
 
-/** A folder that was removed under the shell has no path any more; what needs it says so by the last name it had. */
+/** A folder that was removed under the shell: the kernel still knows its name, and what needs the folder says that it is gone. */
 function currentFolder(): string {
   try {
     return process.cwd()
   } catch {
-    return process.env['PWD'] ?? '/'
+    return process.platform === 'linux' ? readlinkSync('/proc/self/cwd') : process.env['PWD'] || '/'
   }
 }
 

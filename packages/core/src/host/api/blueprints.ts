@@ -39,10 +39,11 @@ function specOf(
 }
 
 async function initBlueprint({
-  cwd,
+  cwd: wanted,
   template,
   force = false,
 }: Parameters<HostApi['blueprints']['init']>[0]): ReturnType<HostApi['blueprints']['init']> {
+  const cwd = resolveFolder(wanted, 'HOLM_CONFIG_UNREADABLE')
   const { detectTemplate, renderTemplate } = await import('../blueprint/index.ts')
   const chosen = template === undefined ? await detectTemplate(cwd) : { template, reason: 'asked for' }
   const path = join(cwd, 'holm.yaml')
@@ -51,7 +52,7 @@ async function initBlueprint({
     if (force) await copyFile(path, `${path}.bak`).catch(ignoreMissing)
     await writeFile(path, text, { flag: force ? 'w' : 'wx' })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unwritable(path, error)
     throw new HolmError('HOLM_USAGE', `${path} is there already`, {
       hint: 'Overwrite it with --force.',
       details: { path },
@@ -62,4 +63,17 @@ async function initBlueprint({
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {
   if (error.code !== 'ENOENT') throw error
+}
+
+function unwritable(path: string, cause: unknown): HolmError {
+  const full = (cause as NodeJS.ErrnoException).code === 'ENOSPC'
+  return new HolmError(
+    full ? 'HOLM_DISK_FULL' : 'HOLM_CONFIG_UNREADABLE',
+    `${path} cannot be written: ${(cause as Error).message}`,
+    {
+      hint: full ? 'Free some space and try again.' : 'Make its folder writable first.',
+      cause,
+      details: { path },
+    },
+  )
 }
