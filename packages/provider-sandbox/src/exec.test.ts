@@ -34,7 +34,11 @@ const record: SandboxRecord = {
 }
 const account = { name: 'ann', uid: 1000, gid: 1000, home: '/home/ann', shell: '/bin/sh' }
 const words = (request: Partial<ExecRequest>, change: Partial<SandboxRecord> = {}): string[] =>
-  entryArgv({ ...record, ...change }, holder, { account, request: { argv: ['true'], ...request } })
+  entryArgv({ ...record, ...change }, holder, {
+    account,
+    folder: '/d/e',
+    request: { argv: ['true'], ...request },
+  })
 
 describe('entryArgv', () => {
   it('goes through the outer user namespace without root', () => {
@@ -71,8 +75,21 @@ describe('entryArgv', () => {
       true,
     ])
   })
-  it('keeps the session of a terminal', () =>
-    expect(words({ pty: { cols: 1, rows: 1 } })).not.toContain('setsid'))
+  it('enters the outer user namespace once, for the terminal, and keeps its session', () => {
+    const argv = words({ pty: { cols: 1, rows: 1 } })
+    const command = argv.at(-1) ?? ''
+    expect(argv.filter((word) => word === '--user=/proc/10/ns/user')).toHaveLength(1)
+    expect(command).toMatch(/^exec 'env' .* '--user=\/proc\/20\/ns\/user' /)
+    expect(command).not.toMatch(/'setsid'|ns\/user' .*\/proc\/10\/|chown/)
+    expect(argv).toContain('/d/e/pts')
+  })
+  it('gives a terminal to the user of the program', () => {
+    const argv = words(
+      { pty: { cols: 1, rows: 1 } },
+      { caller: { uid: 0, gid: 0, name: 'root', home: '/root' } },
+    )
+    expect(argv.at(-1)).toMatch(/^chown 1000 \/proc\/self\/fd\/0; exec /)
+  })
   it('passes arguments as they are', () => {
     expect(words({ argv: ['a b', `it's`, '$HOME'], cwd: '/w' }).slice(-4)).toEqual([
       '/w',

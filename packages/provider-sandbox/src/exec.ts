@@ -6,14 +6,17 @@ import type { ExecRequest, Process, ProviderContext } from '@holm/core'
 import { joinArgv, prlimitArgv } from './cgroup.ts'
 import { resolveInside } from './folders.ts'
 import { resolveAccount, type Account } from './passwd.ts'
-import { listChildren, sendSignal } from './processes.ts'
+import { isInside, listChildren, sendSignal } from './processes.ts'
 import type { Holder, SandboxRecord } from './record.ts'
+import { outerUser, relayArgv } from './terminal.ts'
 
 export const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 const terminalSignals = 'INT,QUIT,TSTP'
 
 export interface Entry {
+  /** Folder of the environment. */
+  readonly folder: string
   readonly account: Account
   readonly request: ExecRequest
 }
@@ -22,21 +25,30 @@ export interface Entry {
  * Command line that puts a program into a running environment, from this machine's own tools up to the last step: the
  * environment's shell only changes the folder and hands over the variables. Pure.
  *
- *   join control groups, no new privileges -> pid, ipc, uts, net -> own session -> mounts and user -> shell -> program
+ *   join control groups, no new privileges -> [terminal] -> pid, ipc, uts, net -> own session -> mounts and user
+ *   -> shell -> program
  */
 export function entryArgv(record: SandboxRecord, holder: Holder, entry: Entry): string[] {
-  const { request, account } = entry
+  const { request, account, folder } = entry
   const rootless = record.caller.uid !== 0
-  const at = (pid: number, kind: string): string => `/proc/${pid}/ns/${kind}`
-  const keep = ['--preserve-credentials']
-  return [
-    ...joinArgv(holder.cgroups),
-    'setpriv',
-    '--no-new-privs',
-    // Ctrl-C is for the program: nsenter stands in the same group of the terminal and only waits.
-    ...(request.pty ? ['env', `--ignore-signal=${terminalSignals}`] : []),
+  const start = [...joinArgv(holder.cgroups), 'setpriv', '--no-new-privs']
+  if (!request.pty)
+    return [...start, 'nsenter', ...outerUser(holder, rootless), ...insideWords(record, holder, entry)]
+  // Ctrl-C is for the program: nsenter stands in the same group of the terminal and only waits.
+  const words = [
+    'env',
+    `--ignore-signal=${terminalSignals}`,
     'nsenter',
-    ...(rootless ? [`--user=${at(holder.monitor.pid, 'user')}`, ...keep] : []),
+    ...insideWords(record, holder, entry),
+  ]
+  return [...start, ...relayArgv(words, holder, { folder, account, rootless })]
+}
+
+/** What follows the first nsenter. */
+function insideWords(record: SandboxRecord, holder: Holder, entry: Entry): string[] {
+  const { request, account } = entry
+  const at = (pid: number, kind: string): string => `/proc/${pid}/ns/${kind}`
+  return [
     '--target',
     String(holder.init.pid),
     '--pid',
@@ -51,7 +63,9 @@ export function entryArgv(record: SandboxRecord, holder: Holder, entry: Entry): 
     'nsenter',
     `--mount=${at(holder.init.pid, 'mnt')}`,
     `--user=${at(holder.anchor.pid, 'user')}`,
-    ...(rootless ? keep : ['--setuid', String(account.uid), '--setgid', String(account.gid)]),
+    ...(record.caller.uid === 0
+      ? ['--setuid', String(account.uid), '--setgid', String(account.gid)]
+      : ['--preserve-credentials']),
     '--',
     '/bin/sh',
     '-c',
@@ -91,7 +105,11 @@ export function entryVariables(
 }
 
 /** The environment of the command line of `entryArgv`. */
-export function entryEnvironment(record: SandboxRecord, entry: Entry, path: string): Record<string, string> {
+export function entryEnvironment(
+  record: SandboxRecord,
+  entry: Pick<Entry, 'account' | 'request'>,
+  path: string,
+): Record<string, string> {
   const variables = Object.entries(entryVariables(record, entry)).map(([name, value], index) => [
     `HOLM_V${index}`,
     `${name}=${value}`,
@@ -158,9 +176,9 @@ export function assertFolder(record: SandboxRecord, holder: Holder, cwd: string)
 export async function spawnInside(
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
-  options: { request: ExecRequest; ctx: ProviderContext },
+  options: { readonly request: ExecRequest; readonly init: number; readonly ctx: ProviderContext },
 ): Promise<Process> {
-  const { request, ctx } = options
+  const { request, init, ctx } = options
   assertNotAborted(ctx.signal)
   const started = await ctx.runner.spawn(argv, {
     cwd: '/',
@@ -171,7 +189,7 @@ export async function spawnInside(
   let ended = false
   const exited = started.exited.finally(() => (ended = true))
   const kill = async (signal: NodeJS.Signals): Promise<void> => {
-    const inside = await findInside(started.pid, () => ended)
+    const inside = await findInside(started.pid, { init, ended: () => ended })
     if (inside === undefined) return
     // Without a terminal the program leads a group of its own.
     if (request.pty || !sendSignal(-inside, signal)) sendSignal(inside, signal)
@@ -193,11 +211,14 @@ export async function spawnInside(
   }
 }
 
-/** nsenter forks for the pid namespace: its only child is the program. Waits for the fork, or the end. */
-async function findInside(pid: number | undefined, ended: () => boolean): Promise<number | undefined> {
-  if (pid === undefined) return undefined
-  while (!ended()) {
-    const [child] = listChildren(pid)
+/** The first process below the tools that is in the environment. Waits for it, or for the end. */
+async function findInside(
+  pid: number | undefined,
+  { init, ended }: { readonly init: number; readonly ended: () => boolean },
+): Promise<number | undefined> {
+  while (pid !== undefined && !ended()) {
+    let [child] = listChildren(pid)
+    while (child !== undefined && !isInside(child, init)) [child] = listChildren(child)
     if (child !== undefined) return child
     await sleep(1)
   }

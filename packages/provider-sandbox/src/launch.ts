@@ -11,6 +11,7 @@ import { planRoot, volumeSource, type Operation } from './plan.ts'
 import { identify, sendSignal } from './processes.ts'
 import type { Caller, Holder, SandboxRecord } from './record.ts'
 import { buildScript } from './shell-build.ts'
+import { terminalOptions, terminalsOf } from './terminal.ts'
 import { libraryStart } from './tools.ts'
 
 /**
@@ -22,6 +23,7 @@ const launchScript = `set -e
 exec 3>state
 read m _ </proc/self/stat
 echo "monitor $m" >&3
+mount -t devpts -o "$HOLM_TERMINALS" devpts pts
 [ -z "$HOLM_OVERLAY" ] || mount -t overlay -o "$HOLM_OVERLAY" overlay root
 mkfifo gate
 unshare --user sh -c 'echo up >gate; read _ <gate; exec setpriv --pdeathsig KILL sleep 2147483647' 3>&- &
@@ -156,6 +158,7 @@ async function readIfThere(file: string): Promise<string> {
 async function prepareFolder(record: SandboxRecord, { folder, volumes }: LaunchPaths): Promise<void> {
   for (const name of ['state', 'info', 'gate']) await rm(path.join(folder, name), { force: true })
   await writeFile(path.join(folder, 'log'), '', { mode: 0o600 })
+  await mkdir(terminalsOf(folder), { recursive: true })
   await Promise.all(
     record.mounts.map(async (mount, index) => {
       if (mount.type === 'volume')
@@ -273,10 +276,11 @@ async function unshareOf(
   const script = buildScript(record, plan, {
     mounts: loadMounts(),
     umount,
-    rootless: record.caller.uid !== 0,
   })
   return [
     'unshare',
+    // The launch's own namespace stays as it is: terminals are opened from there.
+    '--mount',
     '--pid',
     '--ipc',
     '--uts',
@@ -297,6 +301,7 @@ function launchEnv(record: SandboxRecord): Record<string, string> {
     HOLM_ROOTLESS: rootless ? '1' : '',
     HOLM_UIDS: uids,
     HOLM_GIDS: gids,
+    HOLM_TERMINALS: terminalOptions(record),
     HOLM_OVERLAY: record.layer === 'overlay' ? overlayOptions(rootless) : '',
   }
 }

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest'
 import type { Mount } from '@holm/core'
 import { bwrapArgv } from './bwrap.ts'
 import { planRoot, type Machine } from './plan.ts'
+import { quote } from './quote.ts'
 import type { SandboxRecord } from './record.ts'
-import { buildScript, parseMountinfo, quote } from './shell-build.ts'
+import { buildScript, parseMountinfo } from './shell-build.ts'
 
 const identity = { pid: 1, start: '1', bootId: 'b' }
 const record: SandboxRecord = {
@@ -83,7 +84,6 @@ describe('buildScript', () => {
   const script = buildScript(record, planRoot(record, machine, paths), {
     mounts,
     umount: ['umount'],
-    rootless: true,
   })
   it('makes file systems below read-only, too, and keeps their flags', () => {
     expect(script).toContain(`mount -o remount,bind,ro,nosuid,nodev,noexec "$r"'/usr/a b'`)

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import type { Mount } from '@holm/core'
 import type { SandboxRecord } from './record.ts'
+import { terminalsOf } from './terminal.ts'
 
 /** One step of building the root that programs see. Targets are absolute paths inside. */
 export type Operation =
@@ -145,7 +146,7 @@ export function planRoot(record: SandboxRecord, machine: Machine, paths: PlanPat
   const mounts = record.mounts.flatMap((mount, index) => planMount(mount, index, paths))
   return [
     ...base,
-    ...planKernel(machine),
+    ...planKernel(machine, paths),
     // Folders on the way are made by the builder, for itself alone, unless they are named.
     ...(record.base.kind === 'host' ? openParents(mounts) : []),
     ...mounts,
@@ -224,7 +225,7 @@ function planLayer(paths: PlanPaths): Operation[] {
   ]
 }
 
-function planKernel(machine: Machine): Operation[] {
+function planKernel(machine: Machine, { folder }: PlanPaths): Operation[] {
   return [
     { op: 'proc' },
     ...readonlyProc
@@ -235,6 +236,7 @@ function planKernel(machine: Machine): Operation[] {
       : []),
     ...mask(maskedKernel, machine),
     { op: 'dev' },
+    { op: 'bind', source: terminalsOf(folder), target: '/dev/pts', readonly: false, device: true },
   ]
 }
 

@@ -76,6 +76,12 @@ export function listProcesses(init: number): number[] {
     .filter((pid) => namespaceOf(pid) === namespace)
 }
 
+/** Whether a process is in the pid namespace of `init`. */
+export function isInside(pid: number, init: number): boolean {
+  const namespace = namespaceOf(init)
+  return namespace !== undefined && namespaceOf(pid) === namespace
+}
+
 function namespaceOf(pid: number): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/pid`)

@@ -73,10 +73,12 @@ export function createSession(options: SandboxOptions): Session {
     },
     exec: async (record, request, ctx) => {
       const layers = record.base.kind === 'host' ? ['/'] : layersOf(record, folder(record.name))
-      const entry = { request, account: resolveUser(record, layers, request.user) }
+      const account = resolveUser(record, layers, request.user)
+      const entry = { request, account, folder: folder(record.name) }
       if (request.cwd !== undefined) assertFolder(record, record.holder, request.cwd)
       return spawnInside(entryArgv(record, record.holder, entry), entryEnvironment(record, entry, toolPath), {
         request,
+        init: record.holder.init.pid,
         ctx,
       })
     },

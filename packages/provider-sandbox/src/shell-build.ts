@@ -1,4 +1,5 @@
 import { render, type Operation, type Renderer } from './plan.ts'
+import { quote } from './quote.ts'
 import type { SandboxRecord } from './record.ts'
 
 /** A mounted file system of this machine. */
@@ -23,16 +24,10 @@ function unescapeOctal(text: string): string {
   )
 }
 
-/** One word of a shell, whatever it holds. */
-export function quote(text: string): string {
-  return `'${text.replaceAll("'", String.raw`'\''`)}'`
-}
-
 export interface BuildFacts {
   readonly mounts: readonly MountEntry[]
   /** Words that start this machine's `umount` when `/dev/.old` is the only way to it. */
   readonly umount: readonly string[]
-  readonly rootless: boolean
 }
 
 /**
@@ -80,7 +75,7 @@ const shellRenderer = (facts: BuildFacts): Renderer => ({
   symlink: ({ to, target }) => [`mkdir -p ${at(parentOf(target))}`, `ln -s ${quote(to)} ${at(target)}`],
   directory: ({ target }) => [`mkdir -p ${at(target)}`],
   proc: () => [`mkdir -p ${at('/proc')}`, `mount -t proc -o nosuid,nodev,noexec proc ${at('/proc')}`],
-  dev: () => shellDev(facts),
+  dev: () => shellDev(),
   seal: () => ['mount -o remount,bind,ro,nosuid,nodev "$r"'],
 })
 
@@ -143,7 +138,7 @@ function bindFlags(flags: readonly string[], readonly: boolean): string {
 
 const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
 
-function shellDev(facts: BuildFacts): string[] {
+function shellDev(): string[] {
   return [
     `mkdir -p ${at('/dev')}`,
     `mount -t tmpfs -o mode=0755,nosuid tmpfs ${at('/dev')}`,
@@ -152,7 +147,6 @@ function shellDev(facts: BuildFacts): string[] {
       `mount --bind /dev/${name} ${at(`/dev/${name}`)}`,
     ]),
     `mkdir ${at('/dev/pts')} ${at('/dev/shm')} ${at('/dev/.old')}`,
-    `mount -t devpts -o newinstance,ptmxmode=0666,mode=0620${facts.rootless ? '' : ',gid=5'},nosuid,noexec devpts ${at('/dev/pts')}`,
     `mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs ${at('/dev/shm')}`,
     ...[
       ['pts/ptmx', 'ptmx'],
