@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { homedir, tmpdir, userInfo } from 'node:os'
-import { join, posix, win32 } from 'node:path'
+import { dirname, join, posix, win32 } from 'node:path'
 import { HolmError } from '../../errors.ts'
 
 /** Folders of this holm; none is created before `createFolder`. */
@@ -91,10 +91,24 @@ function shortenRun(folder: string): string {
 /** Creates a folder of holm's for this user alone (0700), with its parents. HOLM_CONFIG_UNREADABLE says how to go on. */
 export function createFolder(path: string): string {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
+    makeWithParents(path)
     return path
   } catch (error) {
     throw unreadableError(path, error)
+  }
+}
+
+/** Step by step: Node's own `recursive` never ends where a parent can be looked up but not made, as in /proc. */
+function makeWithParents(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return
+    const parent = dirname(path)
+    if (code !== 'ENOENT' || parent === path || existsSync(parent)) throw error
+    makeWithParents(parent)
+    makeWithParents(path)
   }
 }
 

@@ -1,7 +1,7 @@
 import { HolmError, isHolmError } from '../../errors.ts'
 import type { PluginDefinition } from '../../plugin.ts'
 import type { Hooks } from '../hooks.ts'
-import type { PluginDescriptor } from './descriptor.ts'
+import { checkFit, type PluginDescriptor } from './descriptor.ts'
 import { importPlugin } from './import.ts'
 import { createScope, type PluginSurroundings, type Registrations, type Scope } from './scope.ts'
 
@@ -95,6 +95,9 @@ function refuse(descriptor: PluginDescriptor, error: unknown): never {
 /** The module must be what the manifest, which was all that was checked, said. */
 function assertAgreement(descriptor: PluginDescriptor, definition: PluginDefinition): void {
   const { manifest, name, unlisted } = descriptor
+  // Nothing but the module itself says which contract it was written for.
+  const unfit = unlisted && checkFit({ name, manifest: { ...manifest, contract: definition.contract } })
+  if (unfit) throw unfit
   const wrong =
     definition.contract === manifest.contract
       ? unlisted || definition.name === name
@@ -130,7 +133,7 @@ async function resolveConfig(
 }
 
 function setupError(descriptor: PluginDescriptor, error: unknown): HolmError {
-  const ours = ['HOLM_PLUGIN_INVALID', 'HOLM_PLUGIN_DUPLICATE'] as const
+  const ours = ['HOLM_PLUGIN_INVALID', 'HOLM_PLUGIN_DUPLICATE', 'HOLM_PLUGIN_CONTRACT'] as const
   if (ours.some((code) => isHolmError(error, code))) return error as HolmError
   const reason = error instanceof Error ? error.message : String(error)
   return new HolmError('HOLM_PLUGIN_SETUP', `plugin ${descriptor.name} failed in its setup: ${reason}`, {

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync, renameSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, statfsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
@@ -132,8 +132,9 @@ function setAside(path: string): string {
 function unreadable(path: string, error: unknown): HolmError {
   if (error instanceof HolmError) return error
   const code = (error as { errcode?: number; code?: string }).errcode
-  // SQLITE_FULL
-  if (code === 13 || (error as NodeJS.ErrnoException).code === 'ENOSPC') {
+  // SQLITE_FULL; a full tmpfs shows as SQLITE_IOERR.
+  const full = code === 13 || (code !== undefined && (code & 0xff) === 10 && isFull(dirname(path)))
+  if (full || (error as NodeJS.ErrnoException).code === 'ENOSPC') {
     return new HolmError('HOLM_DISK_FULL', `no space left for the state file ${path}`, {
       hint: 'Free some space and try again.',
       cause: error,
@@ -147,4 +148,10 @@ function unreadable(path: string, error: unknown): HolmError {
       cause: error,
     },
   )
+}
+
+/** Too little is left for the few pages of a new database. */
+function isFull(folder: string): boolean {
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize < 4096 * 8
 }
