@@ -10,7 +10,7 @@ export const list: BuiltinCommand = {
     all: {
       type: 'boolean',
       char: 'a',
-      description: 'Also those that only holm remembers and no provider has any more.',
+      description: 'Ask every provider, also for environments that this holm has not recorded.',
     },
   },
   examples: [
