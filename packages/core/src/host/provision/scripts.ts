@@ -38,7 +38,9 @@ export async function runScripts(
       const input = `${script.replaceAll('\r\n', '\n')}\n`
       const result = await asRoot({ argv: scriptArgv(machine), input }, lines.push)
       lines.flush()
-      if (result.code !== 0) throw commandFailed(`script ${step}`, result, { tail: lines.tail() })
+      if (result.code === 0) return
+      const hint = `Correct scripts.${name} in the blueprint, then run holm up again.`
+      throw commandFailed(`script ${step}`, result, { tail: lines.tail(), hint })
     })
   }
 }
