@@ -169,11 +169,11 @@ describe.each(subjects)('a project folder on $provider', (subject) => {
         const cwd = join(holm.folder, 'odd', folder)
         mkdirSync(cwd, { recursive: true })
         writeFileSync(join(cwd, 'holm.yaml'), blueprint)
-        const up = JSON.parse((await expectCode(holm, ['up', '--json'], 0, { cwd })).stdout) as UpResult
+        const up = JSON.parse((await expectCode(holm, ['up', '--json'], { exit: 0, cwd })).stdout) as UpResult
         expect(up.environment).toMatchObject({ name, project: cwd })
-        const inside = await expectCode(holm, ['exec', '--', 'cat', 'holm.yaml'], 0, { cwd })
+        const inside = await expectCode(holm, ['exec', '--', 'cat', 'holm.yaml'], { exit: 0, cwd })
         expect(inside.stdout).toBe(blueprint)
-        await expectCode(holm, ['destroy', '--yes'], 0, { cwd })
+        await expectCode(holm, ['destroy', '--yes'], { exit: 0, cwd })
       }),
     )
     expect(await listResidue(holm)).toEqual(before)
@@ -185,12 +185,12 @@ describe.each(subjects)('a project folder on $provider', (subject) => {
     await prepare(holm, subject)
     const link = join(holm.folder, "link's end")
     symlinkSync(holm.project, link)
-    await expectCode(holm, ['up'], 0, { cwd: link })
-    const status = (await expectCode(holm, ['status', '--json'], 0, { cwd: holm.project })).stdout
+    await expectCode(holm, ['up'], { exit: 0, cwd: link })
+    const status = (await expectCode(holm, ['status', '--json'], { exit: 0, cwd: holm.project })).stdout
     expect((JSON.parse(status) as EnvironmentInfo).project).toBe(realpathSync(link))
     const again = JSON.parse((await expectCode(holm, ['up', '--json'], 0)).stdout) as UpResult
     expect(again.outcome).toBe('running')
-    await expectCode(holm, ['destroy', '--yes'], 0, { cwd: link })
+    await expectCode(holm, ['destroy', '--yes'], { exit: 0, cwd: link })
   })
 })
 
@@ -198,7 +198,7 @@ test('a data folder with any name', async () => {
   holm.write('holm.yaml', 'name: one\nbase: host\nprovider: sandbox\n')
   const home = join(holm.folder, `ho"me's $x\`ünï:,`, 'so deep '.repeat(20))
   const env = { HOLM_HOME: home }
-  await expectCode(holm, ['up'], 0, { env })
-  expect((await expectCode(holm, ['exec', '--', 'echo', 'in'], 0, { env })).stdout).toBe('in\n')
-  await expectCode(holm, ['destroy', '--yes'], 0, { env })
+  await expectCode(holm, ['up'], { exit: 0, env })
+  expect((await expectCode(holm, ['exec', '--', 'echo', 'in'], { exit: 0, env })).stdout).toBe('in\n')
+  await expectCode(holm, ['destroy', '--yes'], { exit: 0, env })
 })

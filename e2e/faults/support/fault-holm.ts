@@ -167,11 +167,11 @@ export async function prepare(holm: FaultHolm, { provider, base }: Subject, rest
 export async function expectCode(
   holm: FaultHolm,
   args: readonly string[],
-  code: number,
-  options: RunOptions = {},
+  expected: number | (RunOptions & { readonly exit: number }),
 ): Promise<Ended> {
+  const { exit, ...options } = typeof expected === 'number' ? { exit: expected } : expected
   const ended = await holm.run(args, options)
-  expect(ended.code, describeEnd(['holm', ...args], ended)).toBe(code)
+  expect(ended.code, describeEnd(['holm', ...args], ended)).toBe(exit)
   return ended
 }
 
@@ -187,14 +187,13 @@ export interface ExpectedError {
 export async function expectError(
   holm: FaultHolm,
   args: readonly string[],
-  { exit, code, says, hint }: ExpectedError,
-  options: RunOptions = {},
+  { code, says, hint, ...options }: ExpectedError & RunOptions,
 ): Promise<void> {
-  const text = await expectCode(holm, args, exit, options)
+  const text = await expectCode(holm, args, options)
   expect(text.stdout).toBe('')
   for (const part of [`error ${code}: `, ...says, hint]) expect(text.stderr).toContain(part)
-  const json = await expectCode(holm, [args[0] ?? '', '--json', ...args.slice(1)], exit, options)
-  expectDocument(json, { exit, code, says, hint })
+  const json = await expectCode(holm, [args[0] ?? '', '--json', ...args.slice(1)], options)
+  expectDocument(json, { exit: options.exit, code, says, hint })
 }
 
 export function expectDocument(ended: Ended, { exit, code, says, hint }: ExpectedError): void {
