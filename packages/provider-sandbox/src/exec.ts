@@ -77,7 +77,7 @@ function insideWords(record: SandboxRecord, holder: Holder, entry: Entry): strin
 }
 
 /** Variables travel under neutral names: this machine's loader must not obey an LD_PRELOAD that is meant for the inside. */
-function entryScript(count: number, request: ExecRequest): string {
+export function entryScript(count: number, request: ExecRequest): string {
   const words = Array.from({ length: count }, (_, index) => ` "$HOLM_V${index}"`).join('')
   const enter = request.cwd === undefined ? 'cd -- "$1" 2>/dev/null || cd /' : 'cd -- "$1" || exit 126'
   // `env` would take a program with "=" in its name for a variable.
@@ -216,7 +216,8 @@ async function findInside(
   pid: number | undefined,
   { init, ended }: { readonly init: number; readonly ended: () => boolean },
 ): Promise<number | undefined> {
-  while (pid !== undefined && !ended()) {
+  if (pid === undefined) return undefined
+  while (!ended()) {
     let [child] = listChildren(pid)
     while (child !== undefined && !isInside(child, init)) [child] = listChildren(child)
     if (child !== undefined) return child

@@ -16,7 +16,6 @@ import {
   discardFolder,
   loadRecord,
   saveRecord,
-  type Backend,
   type Holder,
   type SandboxRecord,
 } from './record.ts'
@@ -25,7 +24,11 @@ import { groupName, type Session } from './session.ts'
 import { absentState, isRunning, stateOf, stoppedRecord } from './state.ts'
 
 /** The record as the very first step writes it. */
-export function draftRecord(session: Session, spec: EnvironmentSpec, backend: Backend): SandboxRecord {
+export function draftRecord(
+  session: Session,
+  spec: EnvironmentSpec,
+  backend: SandboxRecord['backend'],
+): SandboxRecord {
   const { name, labels, base, hostname, user, env, mounts, ports, network, resources, security } = spec
   return {
     version: 1,

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs'
 
 /** A process that a recycled number or a reboot cannot be mistaken for. */
 export interface ProcessIdentity {
@@ -38,6 +38,13 @@ export function loadStat(pid: number): ProcessStat | undefined {
   }
 }
 
+let proc: boolean | undefined
+
+function hasProc(): boolean {
+  proc ??= existsSync('/proc/self/stat')
+  return proc
+}
+
 let bootId: string | undefined
 
 export function loadBootId(): string {
@@ -53,11 +60,20 @@ function readText(file: string): string {
   }
 }
 
-/** The running process with this number; undefined when it has ended. */
+/** The running process with this number; undefined when it has ended. Without /proc (macOS) the number is all there is. */
 export function identify(pid: number): ProcessIdentity | undefined {
+  if (!hasProc()) return answers(pid) ? { pid, start: '', bootId: '' } : undefined
   const stat = loadStat(pid)
   if (stat === undefined || stat.state === 'Z') return undefined
   return { pid, start: stat.start, bootId: loadBootId() }
+}
+
+function answers(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
 }
 
 /** A zombie is dead: it waits for a parent that may never ask. */

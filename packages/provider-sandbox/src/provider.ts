@@ -13,6 +13,7 @@ import {
   sweepTrash,
 } from './lifecycle.ts'
 import { createLogs } from './logs.ts'
+import { createSeatbeltProvider } from './macos/provider.ts'
 import { createMetrics } from './metrics.ts'
 import { createPause } from './pause.ts'
 import { listPorts } from './ports.ts'
@@ -37,6 +38,8 @@ export function createSandboxProvider(
   options: SandboxOptions & { readonly platform?: NodeJS.Platform },
 ): Provider {
   const session = createSession(options)
+  const platform = options.platform ?? 'linux'
+  if (platform === 'darwin') return createSeatbeltProvider(session, options.sandboxExec)
   let result: Promise<BackendResult> | undefined
   /** Asked once in this process: what a machine allows does not change under it. */
   const backend = (ctx: ProviderContext): Promise<BackendResult> => {
@@ -48,7 +51,6 @@ export function createSandboxProvider(
     })
     return result
   }
-  const platform = options.platform ?? 'linux'
   return {
     id: 'sandbox',
     traits,
@@ -110,13 +112,10 @@ function unavailable(why: { readonly reason?: string; readonly fix?: string }): 
 }
 
 function otherPlatform(platform: NodeJS.Platform): Probe {
-  const reason =
-    platform === 'darwin'
-      ? 'The sandbox of macOS is not yet used by holm.'
-      : `The sandbox needs Linux, this is ${platform}.`
+  const reason = `The sandbox needs Linux or macOS, this is ${platform}.`
   const fix =
     platform === 'win32'
       ? 'Install WSL and use the provider wsl.'
-      : 'Install Lima or Docker and use the provider lima or docker.'
+      : 'Install Docker and use the provider docker.'
   return { usable: false, reason, fix, limitations: [] }
 }

@@ -48,12 +48,14 @@ export interface SandboxRecord extends SpecEssentials {
   readonly creator: ProcessIdentity
   readonly createdAt: string
   readonly labels: Readonly<Record<string, string>>
-  readonly backend: Backend
+  readonly backend: Backend | 'seatbelt'
   readonly caller: Caller
   readonly layer: Layer
   /** Read-only root filesystem below the layer. */
   readonly lower?: string
   readonly holder?: Holder
+  /** macOS only: it was started in this boot of the machine. There is no holder. */
+  readonly seatbelt?: { readonly boot: string; readonly startedAt: string }
   /** The freezer folder, or null for processes stopped by signal. Absent: not paused. */
   readonly paused?: { readonly freezer: string | null }
 }

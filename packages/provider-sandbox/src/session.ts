@@ -25,6 +25,8 @@ export interface SandboxOptions {
   readonly caller: Caller
   /** Only this backend, instead of the first that works. */
   readonly backend?: Backend
+  /** macOS only: another program than /usr/bin/sandbox-exec. For tests. */
+  readonly sandboxExec?: string
 }
 
 /** What the methods of one provider share. */

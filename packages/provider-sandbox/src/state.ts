@@ -44,6 +44,7 @@ function statusOf(record: SandboxRecord): { status: EnvironmentStatus; reason?: 
 }
 
 /** The record without what only a running environment has. */
-export function stoppedRecord({ holder: _holder, paused: _paused, ...record }: SandboxRecord): SandboxRecord {
-  return record
+export function stoppedRecord(record: SandboxRecord): SandboxRecord {
+  const { holder: _holder, paused: _paused, seatbelt: _seatbelt, ...rest } = record
+  return rest
 }
