@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { HolmError } from '@holm/core'
+import { HolmError, type UpOptions } from '@holm/core'
 import { environment, upResult } from '../test/fake-host.ts'
 import { runHolm } from '../test/run-holm.ts'
 
@@ -83,6 +83,23 @@ describe('up', () => {
     })
     expect(stale.stdout).toContain('changed  ports, env: not applied to the running environment')
     expect(stale.stdout).toContain('holm up --recreate removes it and makes it anew')
+  })
+
+  it('lets a person at a terminal choose among several blueprints', async () => {
+    const choices = ['/p/.devcontainer/a/devcontainer.json', '/p/.devcontainer/b/devcontainer.json']
+    const seen: unknown[] = []
+    const up = (options: UpOptions = {}): Promise<typeof upResult> => {
+      seen.push(options.blueprint)
+      if (options.blueprint !== undefined) return Promise.resolve(upResult)
+      return Promise.reject(new HolmError('HOLM_BLUEPRINT_AMBIGUOUS', 'several', { details: { choices } }))
+    }
+    const chosen = await runHolm(['up'], { host: { up }, columns: 100, stdin: '2\n' })
+    expect(chosen).toMatchObject({ code: 0, stderr: expect.stringContaining(`  2  ${choices[1]}`) })
+    expect(seen).toEqual([undefined, choices[1]])
+    await expect(runHolm(['up'], { host: { up }, columns: 100, stdin: 'neither\n' })).resolves.toMatchObject({
+      code: 3,
+    })
+    await expect(runHolm(['up'], { host: { up } })).resolves.toMatchObject({ code: 3 })
   })
 
   it('gives flags to the host', async () => {

@@ -1,3 +1,11 @@
+import {
+  isHolmError,
+  type HolmError,
+  type HostApi,
+  type Terminal,
+  type UpOptions,
+  type UpResult,
+} from '@holm/core'
 import type { BuiltinCommand } from '../builtin.ts'
 import { renderUp } from '../output/views.ts'
 import { optional, readText } from './shared.ts'
@@ -44,7 +52,7 @@ export const up: BuiltinCommand = {
     const { args, flags, host, signal, terminal, cwd } = input
     const since = performance.now()
     const name = readText(input, 'name')
-    const result = await host.up({
+    const options: UpOptions = {
       cwd,
       signal,
       recreate: flags['recreate'] === true,
@@ -53,10 +61,23 @@ export const up: BuiltinCommand = {
       ...optional('name', name),
       ...optional('provider', readText(input, 'provider')),
       ...optional('base', readText(input, 'base')),
-    })
+    }
+    const result = await upChosen(host, options, terminal)
     if (flags['quiet'] === true) return { data: result, text: result.environment.name }
     const isFolderDefault = args['blueprint'] === undefined && name === undefined
     const view = { verbose: terminal.verbose, isFolderDefault, elapsedMs: performance.now() - since }
     return { data: result, text: renderUp(result, view) }
   },
+}
+
+/** Where several blueprints could be meant, a person at a terminal chooses; elsewhere the error names them. */
+async function upChosen(host: HostApi, options: UpOptions, terminal: Terminal): Promise<UpResult> {
+  try {
+    return await host.up(options)
+  } catch (error) {
+    const choices = isHolmError(error, 'HOLM_BLUEPRINT_AMBIGUOUS') ? error.details?.['choices'] : undefined
+    if (!Array.isArray(choices) || options.blueprint !== undefined) throw error
+    const blueprint = await terminal.choose('Which blueprint?', choices.map(String), error as HolmError)
+    return host.up({ ...options, blueprint })
+  }
 }
