@@ -1,3 +1,4 @@
+import { HolmError } from '../../errors.ts'
 import type { EnvironmentState, Provider } from '../../provider.ts'
 import { requireFacet } from '../../facets.ts'
 import type { EnvironmentSpec } from '../../spec.ts'
@@ -6,6 +7,7 @@ import { catalogue } from '../base/index.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
+import { abandonAfter, reactionMs } from './abandon.ts'
 import { assertPortsFree, assignPorts } from './assign-ports.ts'
 import { createInside } from './inside.ts'
 import { insideAsUser, runInitialize, runLifecycle } from './lifecycle.ts'
@@ -39,11 +41,7 @@ export async function createEnvironment(work: Work, keep: boolean): Promise<Crea
     host.state.records.put(created.record)
     return created
   } catch (error) {
-    await leaveNothing(
-      { ...work, operation: operation.withSignal(new AbortController().signal) },
-      error,
-      keep,
-    )
+    await leaveNothing(work, error, keep)
     throw error
   }
 }
@@ -58,7 +56,9 @@ async function makeAndProvision(work: Work, draft: EnvironmentRecord): Promise<C
   })
   operation.hide(Object.values(secrets))
   const spec = await reservePorts(work, draft, await resolveBase(work))
-  await operation.step('create', () => provider.create(spec, operation.context))
+  await operation.step('create', () =>
+    abandonAfter(provider.create(spec, operation.context), operation.signal),
+  )
   await pinDigest(work, spec)
   const state = await startWithin(work.host, provider, { name: plan.name, operation })
   await provisionEnvironment(work, spec, secrets)
@@ -208,24 +208,37 @@ async function leaveNothing({ host, plan, operation }: Work, cause: unknown, kee
     )
     return
   }
+  const controller = new AbortController()
+  const timer = setTimeout(() => {
+    const message = `${provider.id} did not answer within ${reactionMs / 1000} s`
+    controller.abort(new HolmError('HOLM_TIMEOUT', message))
+  }, reactionMs)
+  const cleaning = operation.withSignal(controller.signal)
   try {
-    const { status } = await provider.inspect(name, operation.context)
-    // A name that another holm won belongs to it.
-    if (status !== 'absent' && !isConflict(cause)) {
-      // Never the volumes: they may hold what an earlier environment of this name wrote.
-      await provider.remove(name, { volumes: false }, operation.context)
-      operation.warn(
-        `removed the half-made environment ${name}`,
-        'Keep it for a look inside with: holm up --keep',
-      )
-    }
-    host.state.records.remove(name)
+    await abandonAfter(removeHalfMade({ host, plan, operation: cleaning }, cause), controller.signal, 0)
   } catch (error) {
     operation.warn(
       `the half-made environment ${name} could not be removed: ${(error as Error).message}`,
       `Remove it with: holm destroy ${name}`,
     )
+  } finally {
+    clearTimeout(timer)
   }
+}
+
+async function removeHalfMade({ host, plan, operation }: Work, cause: unknown): Promise<void> {
+  const { name, provider } = plan
+  const { status } = await provider.inspect(name, operation.context)
+  // A name that another holm won belongs to it.
+  if (status !== 'absent' && !isConflict(cause)) {
+    // Never the volumes: they may hold what an earlier environment of this name wrote.
+    await provider.remove(name, { volumes: false }, operation.context)
+    operation.warn(
+      `removed the half-made environment ${name}`,
+      'Keep it for a look inside with: holm up --keep',
+    )
+  }
+  host.state.records.remove(name)
 }
 
 function isConflict(error: unknown): boolean {

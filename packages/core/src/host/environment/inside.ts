@@ -5,6 +5,7 @@ import type { Provider } from '../../provider.ts'
 import type { RunResult } from '../../process.ts'
 import type { Inside } from '../provision/index.ts'
 import type { Operation } from '../operation.ts'
+import { abandonAfter } from './abandon.ts'
 import { withDefaults, type ExecDefaultsInput } from './exec-env.ts'
 
 export interface InsideOptions {
@@ -26,11 +27,12 @@ export function createInside({ provider, name, operation, defaults }: InsideOpti
       )
       process.stdin?.on('error', () => undefined)
       process.stdin?.end(input)
-      const [stdout, stderr, exit] = await Promise.all([
+      const end = Promise.all([
         collectText(process.stdout, (text) => onOutput?.('stdout', text)),
         collectText(process.stderr, (text) => onOutput?.('stderr', text)),
         process.exited,
       ])
+      const [stdout, stderr, exit] = await abandonAfter(end, context.signal)
       if (context.signal.aborted) throw abortError(context.signal)
       return { code: exit.code, stdout, stderr } satisfies RunResult
     },

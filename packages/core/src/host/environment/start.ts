@@ -2,6 +2,7 @@ import { HolmError } from '../../errors.ts'
 import type { EnvironmentState, Provider } from '../../provider.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
+import { abandonAfter } from './abandon.ts'
 
 export interface StartInput {
   readonly name: string
@@ -23,7 +24,9 @@ export async function startWithin(
   }, timeoutMs)
   const signal = AbortSignal.any([operation.signal, controller.signal])
   try {
-    return await operation.step('start', () => provider.start(name, { ...operation.context, signal }))
+    return await operation.step('start', () =>
+      abandonAfter(provider.start(name, { ...operation.context, signal }), signal),
+    )
   } finally {
     clearTimeout(timer)
   }
