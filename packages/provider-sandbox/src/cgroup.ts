@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AppliedLimit, Resources } from '@holm/core'
 
 export type Controller = 'cpu' | 'memory' | 'pids' | 'freezer'
@@ -159,14 +160,33 @@ function handOn(folder: string): void {
   }
 }
 
-/** Removes groups that nothing is in any more. */
-export function removeGroups(folders: readonly string[]): void {
-  for (const folder of folders) {
+/** The kernel lets go of a group a moment after its last process has ended or left. EBUSY when it does not. */
+export async function removeGroupsWhenEmpty(folders: readonly string[], deadlineMs: number): Promise<void> {
+  const until = Date.now() + deadlineMs
+  for (;;) {
     try {
-      rmdirSync(folder)
+      removeGroups(folders)
+      return
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || Date.now() > until) throw error
+      await sleep(5)
     }
+  }
+}
+
+/** Removes groups that nothing is in any more, and what holm made above them when that is empty, too. */
+function removeGroups(folders: readonly string[]): void {
+  for (const folder of folders) {
+    removeGroup(folder, ['ENOENT'])
+    removeGroup(path.dirname(folder), ['ENOENT', 'EBUSY', 'ENOTEMPTY'])
+  }
+}
+
+function removeGroup(folder: string, ignored: readonly string[]): void {
+  try {
+    rmdirSync(folder)
+  } catch (error) {
+    if (!ignored.includes((error as NodeJS.ErrnoException).code ?? '')) throw error
   }
 }
 

@@ -153,6 +153,15 @@ function readInside(layers: readonly string[], file: string): string {
   return ''
 }
 
+/** HOLM_USAGE for what no program of this kernel can be given. */
+export function assertWords({ argv, cwd = '', env = {} }: ExecRequest): void {
+  const words = [...argv, cwd, ...Object.keys(env), ...Object.values(env)]
+  const bad = words.find((word) => word.includes('\0'))
+  if (bad === undefined && argv.length > 0) return
+  const what = bad === undefined ? 'a program without a name' : `${JSON.stringify(bad)}: it holds a zero byte`
+  throw new HolmError('HOLM_USAGE', `cannot start ${what}`, { hint: 'Leave it out.' })
+}
+
 /** HOLM_USAGE when the folder is missing inside. What cannot be looked at is left to the shell inside. */
 export function assertFolder(record: SandboxRecord, holder: Holder, cwd: string): void {
   let found: ReturnType<typeof resolveInside>

@@ -5,10 +5,10 @@ import { pipeline } from 'node:stream/promises'
 import { Readable, type Writable } from 'node:stream'
 import { resolveInside } from './folders.ts'
 import { layersOf, overlayOptions } from './launch.ts'
-import { volumeSource } from './plan.ts'
 import type { SandboxRecord } from './record.ts'
 import type { Session } from './session.ts'
 import { isRunning } from './state.ts'
+import { volumeSource } from './volumes.ts'
 
 interface Transfer {
   readonly target: string

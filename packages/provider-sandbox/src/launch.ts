@@ -7,12 +7,13 @@ import { bwrapArgv } from './bwrap.ts'
 import { joinArgv } from './cgroup.ts'
 import { isMissing, removeTree, resolveInside } from './folders.ts'
 import { loadMachine, loadMounts } from './machine.ts'
-import { planRoot, volumeSource, type Operation } from './plan.ts'
+import { planRoot, type Operation } from './plan.ts'
 import { identify, sendSignal } from './processes.ts'
 import type { Caller, Holder, SandboxRecord } from './record.ts'
 import { buildScript } from './shell-build.ts'
 import { terminalOptions, terminalsOf } from './terminal.ts'
 import { libraryStart } from './tools.ts'
+import { volumeSource } from './volumes.ts'
 
 /**
  * First process of an environment. It runs where mounts belong to nobody inside: in a mount namespace of its own, and

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HolmError, assertNotAborted, isHolmError } from '@holm/core'
 import type { EnvironmentSpec, EnvironmentState, ProviderContext, StopOptions } from '@holm/core'
-import { createGroups, loadLimitFacts, planLimits, removeGroups } from './cgroup.ts'
+import { createGroups, loadLimitFacts, planLimits, removeGroupsWhenEmpty } from './cgroup.ts'
 import { resolveUser } from './exec.ts'
 import { removeTree } from './folders.ts'
 import { launchHolder, layersOf } from './launch.ts'
@@ -22,6 +22,7 @@ import {
 import { createLayer, prepareLower } from './rootfs.ts'
 import { groupName, type Session } from './session.ts'
 import { absentState, isRunning, stateOf, stoppedRecord } from './state.ts'
+import { volumeSource } from './volumes.ts'
 
 /** The record as the very first step writes it. */
 export function draftRecord(
@@ -162,7 +163,7 @@ export async function startEnvironment(
       await saveRecord(folder, next)
       return stateOf(next, listPorts(next))
     } catch (error) {
-      await removeGroupsWhenEmpty(plan.folders)
+      await removeGroupsWhenEmpty(plan.folders, endDeadlineMs)
       throw error
     }
   })
@@ -209,7 +210,8 @@ export async function endHolder(record: SandboxRecord, graceMs: number): Promise
     await waitForEnd(each)
   }
   const freezer = record.paused?.freezer ?? undefined
-  await removeGroupsWhenEmpty(freezer === undefined ? holder.cgroups : [...holder.cgroups, freezer])
+  const groups = freezer === undefined ? holder.cgroups : [...holder.cgroups, freezer]
+  await removeGroupsWhenEmpty(groups, endDeadlineMs)
 }
 
 async function endPrograms(holder: Holder, until: number): Promise<void> {
@@ -228,20 +230,6 @@ async function waitForEnd(process: ProcessIdentity): Promise<void> {
     if (Date.now() > until)
       throw new HolmError('HOLM_TIMEOUT', `process ${process.pid} does not end after SIGKILL`)
     await sleep(2)
-  }
-}
-
-/** The kernel lets go of a group a moment after its last process has ended. */
-async function removeGroupsWhenEmpty(folders: readonly string[]): Promise<void> {
-  const until = Date.now() + endDeadlineMs
-  for (;;) {
-    try {
-      removeGroups(folders)
-      return
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || Date.now() > until) throw error
-      await sleep(5)
-    }
   }
 }
 
@@ -276,7 +264,8 @@ async function removeVolumes(session: Session, record: SandboxRecord): Promise<v
     )
   const used = new Set((await loadRecords(session)).flatMap(named))
   for (const volume of named(record)) {
-    if (!used.has(volume)) await removeTree(path.join(session.layout.volumes, volume))
+    if (used.has(volume)) continue
+    await removeTree(volumeSource(volume, 0, { folder: '', volumes: session.layout.volumes }))
   }
 }
 

@@ -1,9 +1,9 @@
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HolmError } from '@holm/core'
 import type { PauseFacet } from '@holm/core'
-import { parseCgroupMounts } from './cgroup.ts'
+import { parseCgroupMounts, removeGroupsWhenEmpty } from './cgroup.ts'
 import { withLock } from './lock.ts'
 import { listPorts } from './ports.ts'
 import { listProcesses, loadStat, sendSignal } from './processes.ts'
@@ -38,7 +38,10 @@ export function createPause(session: Session): PauseFacet {
     resume: (name) =>
       change(name, async (record) => {
         if (!record.paused) return record
-        thaw(record.paused.freezer, record.holder)
+        const { freezer } = record.paused
+        thaw(freezer, record.holder)
+        // Not worth a failure: what is left is empty, and the next pause takes it.
+        if (freezer !== null) await removeGroupsWhenEmpty([freezer], 1000).catch(() => undefined)
         const { paused: _paused, ...rest } = record
         return rest
       }),
@@ -114,7 +117,6 @@ export function thaw(freezer: string | null, holder: Holder): void {
   const top = path.join(path.dirname(path.dirname(freezer)), 'cgroup.procs')
   // A process that forks while it is moved leaves a child behind: again until none is found.
   for (let round = 0; moveAll(top, holder) && round < 100; round += 1);
-  removeFreezer(freezer)
 }
 
 /** nsenter, outside, stops itself when its program is stopped. Stopped, it would never reap that program. */
@@ -123,13 +125,5 @@ export function wakeWaiting(holder: Holder): void {
   const parents = new Set([...inside].map((pid) => loadStat(pid)?.parent ?? 0))
   for (const pid of parents) {
     if (pid > 1 && !inside.has(pid) && loadStat(pid)?.state === 'T') sendSignal(pid, 'SIGCONT')
-  }
-}
-
-function removeFreezer(freezer: string): void {
-  try {
-    rmdirSync(freezer)
-  } catch {
-    // A process that is just ending holds it; the next pause uses it again, removing the environment tries again.
   }
 }

@@ -2,6 +2,7 @@ import path from 'node:path'
 import type { Mount } from '@holm/core'
 import type { SandboxRecord } from './record.ts'
 import { terminalsOf } from './terminal.ts'
+import { volumeSource } from './volumes.ts'
 
 /** One step of building the root that programs see. Targets are absolute paths inside. */
 export type Operation =
@@ -260,17 +261,6 @@ function planMount(mount: Mount, index: number, paths: PlanPaths): Operation[] {
 
 function planDevice(device: string): Operation {
   return { op: 'bind', source: device, target: device, readonly: false, device: true }
-}
-
-/** An anonymous volume belongs to the environment's folder and goes with it. */
-export function volumeSource(
-  name: string | undefined,
-  index: number,
-  paths: Pick<PlanPaths, 'folder' | 'volumes'>,
-): string {
-  return name === undefined
-    ? path.join(paths.folder, 'volumes', String(index))
-    : path.join(paths.volumes, name)
 }
 
 /** holm's own folder can lie below something that is shown: /opt, or the user's home mounted as a project. */

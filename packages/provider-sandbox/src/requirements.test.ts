@@ -1,6 +1,6 @@
 import { createSpec } from '@holm/testkit'
 import { describe, expect, it } from 'vitest'
-import { listIgnored } from './requirements.ts'
+import { assertSupported, listIgnored } from './requirements.ts'
 
 const spec = createSpec()
 const security = { ...spec.security, capAdd: ['NET_ADMIN'], capDrop: ['CHOWN'] }
@@ -20,4 +20,35 @@ describe('listIgnored', () => {
     expect(listIgnored({ ...matched, user: '0:0' }, { uid: 0 })).toEqual([])
     expect(listIgnored(matched, { uid: 0 })[0]).toMatch(/^matchUserId .* dev /)
   })
+})
+
+describe('assertSupported', () => {
+  const mounted = (target: string) =>
+    assertSupported({ ...spec, base: { kind: 'host' }, mounts: [{ type: 'tmpfs', target }] })
+  const volume = (source: string) => {
+    const mounts = [{ type: 'volume', source, target: '/v', readonly: false }] as const
+    assertSupported({ ...spec, base: { kind: 'host' }, mounts })
+  }
+  it.each([
+    '',
+    'relative',
+    '/',
+    '/x/..',
+    '/proc',
+    '/proc/sys/',
+    '/sys/fs',
+    '/dev',
+    '/dev/./pts',
+    '/run/holm.log',
+    '/a\0b',
+  ])('refuses to mount at %j', (target) =>
+    expect(() => mounted(target)).toThrow(expect.objectContaining({ code: 'HOLM_BLUEPRINT_UNSUPPORTED' })),
+  )
+  it.each(['/workspace', "/a b'c", '/dev/shm', '/procedures', '/run/secrets', '/etc/app'])(
+    'mounts at %j',
+    (target) => expect(() => mounted(target)).not.toThrow(),
+  )
+  it.each(['', '.', '..', '../../home', 'a/b', '/etc'])('takes no volume %j out of its folder', (source) =>
+    expect(() => volume(source)).toThrow(expect.objectContaining({ code: 'HOLM_NAME_INVALID' })),
+  )
 })

@@ -1,6 +1,8 @@
+import path from 'node:path'
 import { HolmError } from '@holm/core'
 import type { EnvironmentSpec } from '@holm/core'
 import type { Caller } from './record.ts'
+import { volumeSource } from './volumes.ts'
 
 /** HOLM_BLUEPRINT_UNSUPPORTED for what a sandbox cannot do, before anything is made. */
 export function assertSupported(spec: EnvironmentSpec): void {
@@ -20,6 +22,14 @@ export function assertSupported(spec: EnvironmentSpec): void {
       'be privileged: it has no powers over this machine to give',
       'Remove `privileged`, or use another provider.',
     )
+  spec.mounts.forEach((mount, index) => {
+    if (mount.type === 'volume') volumeSource(mount.source, index, { folder: '', volumes: '' })
+    if (isForbidden(mount.target))
+      refuse(
+        `mount anything at "${mount.target}"`,
+        'Name an absolute path that the sandbox does not make itself.',
+      )
+  })
   const moved = spec.ports.find(({ container, host }) => host !== undefined && host !== container)
   if (moved) {
     refuse(
@@ -27,6 +37,19 @@ export function assertSupported(spec: EnvironmentSpec): void {
       `Let the program listen on ${String(moved.host)}, or use another provider.`,
     )
   }
+}
+
+/** Where the root of every environment has its own things, and programs to be started with. */
+const forbidden = [
+  /^\/(?:proc|sys)(?:\/|$)/,
+  /^\/(?:dev|run|etc|usr|bin|lib)?$/,
+  /^\/dev\/pts(?:\/|$)/,
+  /^\/run\/holm\.log$/,
+]
+
+function isForbidden(target: string): boolean {
+  const plain = path.posix.normalize(target).replace(/(.)\/$/, '$1')
+  return !target.startsWith('/') || target.includes('\0') || forbidden.some((each) => each.test(plain))
 }
 
 /** What the blueprint asks for and the sandbox leaves out, one sentence each, by the blueprint's own words. */

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { HolmError } from '@holm/core'
 import type { ExecRequest, Process, ProviderContext } from '@holm/core'
-import { assertFolder, entryArgv, entryEnvironment, resolveUser, spawnInside } from './exec.ts'
+import { assertFolder, assertWords, entryArgv, entryEnvironment, resolveUser, spawnInside } from './exec.ts'
 import { layersOf } from './launch.ts'
 import { notFound } from './lock.ts'
 import {
@@ -74,6 +74,7 @@ export function createSession(options: SandboxOptions): Session {
       )
     },
     exec: async (record, request, ctx) => {
+      assertWords(request)
       const layers = record.base.kind === 'host' ? ['/'] : layersOf(record, folder(record.name))
       const account = resolveUser(record, layers, request.user)
       const entry = { request, account, folder: folder(record.name) }

@@ -2,7 +2,7 @@ import { realpathSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { HolmError } from '@holm/core'
 import type { ExecRequest } from '@holm/core'
-import { entryEnvironment, entryScript, entryVariables, resolveUser } from '../exec.ts'
+import { assertWords, entryEnvironment, entryScript, entryVariables, resolveUser } from '../exec.ts'
 import type { SandboxRecord } from '../record.ts'
 import { resolvePlace, type Place } from './places.ts'
 import { noteScript } from './process-list.ts'
@@ -22,6 +22,7 @@ export function seatbeltCommand(
   record: SandboxRecord,
   { request, places, folder, sandboxExec }: CommandInput,
 ): { argv: string[]; env: Record<string, string> } {
+  assertWords(request)
   const real = places.map((place) => ({ ...place, path: realOf(place.path) }))
   const account = {
     ...resolveUser(record, ['/'], request.user),

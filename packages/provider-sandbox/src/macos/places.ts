@@ -1,6 +1,6 @@
 import path from 'node:path'
-import { volumeSource } from '../plan.ts'
 import type { SandboxRecord } from '../record.ts'
+import { volumeSource } from '../volumes.ts'
 
 /** A folder that the blueprint names by `target`. Nothing is mounted on macOS: it is at `path`, and stays there. */
 export interface Place {
