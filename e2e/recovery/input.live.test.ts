@@ -1,9 +1,8 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createTestHolm, missingBuild, type TestHolm } from '../support/holm.ts'
-import { errorOf, makeProject, prepareBase, runtimes } from './support.ts'
+import { errorOf, makeProject } from './support.ts'
 
 const unbuilt = missingBuild()
 
@@ -19,60 +18,11 @@ describe('bad input', () => {
 
   test.each([
     {
-      title: 'YAML',
-      file: 'holm.yaml',
-      text: 'base: host\nports: [80\n',
-      code: 'HOLM_BLUEPRINT_SYNTAX',
-      message: /holm\.yaml:\d+:\d+/,
-    },
-    {
-      title: 'JSON',
-      file: 'holm.json',
-      text: '{ "base": "host", }}',
-      code: 'HOLM_BLUEPRINT_SYNTAX',
-      message: /holm\.json:1:\d+/,
-    },
-    {
-      title: 'TOML',
-      file: 'holm.toml',
-      text: 'base = "host"\nports = [80\n',
-      code: 'HOLM_BLUEPRINT_SYNTAX',
-      message: /holm\.toml:\d+:\d+/,
-    },
-    {
-      title: 'an unknown key',
-      file: 'holm.yaml',
-      text: 'base: host\npakages: [git]\n',
-      code: 'HOLM_BLUEPRINT_INVALID',
-      message: /:2:1: pakages: .*did you mean "packages"/,
-    },
-    {
-      title: 'a wrong type',
-      file: 'holm.yaml',
-      text: 'base: host\npackages: git\n',
-      code: 'HOLM_BLUEPRINT_INVALID',
-      message: /:2:11: packages: expected a list/,
-    },
-    {
-      title: 'a missing parent',
-      file: 'holm.yaml',
-      text: 'extends: ./nowhere.yaml\n',
-      code: 'HOLM_BLUEPRINT_PARENT_MISSING',
-      message: /nowhere\.yaml/,
-    },
-    {
       title: 'an unknown built-in parent',
       file: 'holm.yaml',
       text: 'extends: python-dve\n',
       code: 'HOLM_BLUEPRINT_PARENT_MISSING',
       message: /python-dve/,
-    },
-    {
-      title: 'a secret that is not there',
-      file: 'holm.yaml',
-      text: 'base: host\nsecrets: { KEY: "env:HOLM_TEST_NO_SUCH" }\n',
-      code: 'HOLM_SECRET_MISSING',
-      message: /KEY/,
     },
     {
       title: 'a service of an unknown one',
@@ -132,16 +82,6 @@ describe('bad input', () => {
     await expect(holm.json(['list'])).resolves.toEqual([])
   })
 
-  test('blueprints that extend each other are named in their order', async () => {
-    const project = makeProject(holm, 'circle', 'extends: ./b.yaml\n')
-    writeFileSync(join(project, 'b.yaml'), 'extends: ./holm.yaml\n')
-    const ended = await holm.run(['up', '--json'], { cwd: project })
-    expect(errorOf(ended)).toMatchObject({
-      code: 'HOLM_BLUEPRINT_CYCLE',
-      message: expect.stringMatching(/holm\.yaml -> .*b\.yaml -> .*holm\.yaml/),
-    })
-  })
-
   test.each(['a b', 'Ünï', 'x'.repeat(41), '-x', '../x', 'a"b'])(
     'the name %j is refused, with one that would do',
     async (name) => {
@@ -185,58 +125,5 @@ describe('bad input', () => {
       message: expect.stringContaining('/proc/holm'),
       hint: expect.stringContaining('HOLM_HOME'),
     })
-  })
-})
-
-describe.each(runtimes)('$provider', ({ provider, base, missing }) => {
-  beforeEach((ctx) => {
-    const reason = unbuilt ?? missing
-    if (reason !== undefined) ctx.skip(reason)
-  })
-  let holm: TestHolm
-  beforeAll(async () => {
-    holm = createTestHolm()
-    if (unbuilt === undefined && missing === undefined) await prepareBase(holm, base)
-  })
-  afterAll(() => holm.dispose())
-
-  test.each([
-    "quote's and spaces",
-    'ünïcode 漢',
-    'comma,colon:equals=',
-    '$(touch pwned) `x` ;&|',
-    `long-${'x'.repeat(150)}`,
-  ])('a project in the folder %j comes up and sees its files', async (name) => {
-    const project = makeProject(holm, name, { base })
-    writeFileSync(join(project, 'file.txt'), 'content')
-    const ended = await holm.run(['up', '--provider', provider, '--json'], { cwd: project })
-    expect(ended.stderr + ended.stdout).not.toContain('HOLM_')
-    const inside = await holm.run(['exec', '--', 'cat', 'file.txt'], { cwd: project })
-    expect(inside).toMatchObject({ code: 0, stdout: 'content' })
-    await expect(holm.run(['destroy', '--yes'], { cwd: project })).resolves.toMatchObject({ code: 0 })
-  })
-
-  test('a project behind a link is the same project', async () => {
-    const project = makeProject(holm, 'real', { base })
-    const link = join(holm.home, 'projects', 'link')
-    symlinkSync(project, link)
-    await holm.json(['up', '--provider', provider], { cwd: link })
-    await expect(holm.json(['up'], { cwd: project })).resolves.toMatchObject({ outcome: 'running' })
-    await holm.run(['destroy', '--yes'], { cwd: project })
-  })
-
-  test('a port that somebody has is named, and nothing is left', async () => {
-    const server = createServer()
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const { port } = server.address() as AddressInfo
-    const project = makeProject(holm, 'port', { base, ports: [port] })
-    const ended = await holm.run(['up', '--provider', provider, '--json'], { cwd: project })
-    server.close()
-    expect(ended.code).toBe(7)
-    expect(errorOf(ended)).toMatchObject({
-      code: 'HOLM_PORT_TAKEN',
-      message: expect.stringContaining(String(port)),
-    })
-    await expect(holm.json(['list', '--all'])).resolves.toEqual([])
   })
 })

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { root } from '../../scripts/root.ts'
@@ -138,9 +138,4 @@ function joinSockets(client: Socket, upstream: Socket, open: Set<Socket>): void 
   client.pipe(upstream).pipe(client)
   client.on('close', () => upstream.destroy())
   upstream.on('close', () => client.destroy())
-}
-
-/** What a file holds, or undefined. */
-export function readIfThere(path: string): string | undefined {
-  return existsSync(path) ? readFileSync(path, 'utf8') : undefined
 }
