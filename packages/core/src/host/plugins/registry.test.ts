@@ -375,3 +375,12 @@ describe('plugins of the configuration', () => {
     expect(stderr).toBe('')
   })
 })
+
+test('a plugin of the configuration that is not there is told of, once', async () => {
+  const { registry, warnings, root } = create([], ['./none.mjs'])
+  await registry.loadForHooks(['beforeStop'])
+  await registry.loadForHooks(['afterUp'])
+  expect(warnings.map(({ code, message }) => ({ code, message }))).toEqual([
+    { code: 'HOLM_PLUGIN_NOT_FOUND', message: `no plugin at ${join(root, 'none.mjs')}` },
+  ])
+})

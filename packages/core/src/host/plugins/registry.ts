@@ -95,7 +95,12 @@ export function createRegistry(options: RegistryOptions): Registry {
   }
 }
 
-function tapsAny({ manifest, unlisted }: PluginDescriptor, names: readonly HookName[]): boolean {
+/** Also what somebody added and cannot be used, whatever it would have tapped: loading it is how it is told of. */
+function tapsAny(
+  { manifest, unlisted, error, origin }: PluginDescriptor,
+  names: readonly HookName[],
+): boolean {
+  if (error !== undefined && origin !== 'bundled') return true
   return unlisted === true || (manifest.hooks?.some((hook) => names.includes(hook)) ?? false)
 }
 
