@@ -42,8 +42,14 @@ export function parseTarget(path: string): string {
   return clean.length > 1 && clean.endsWith('/') ? clean.slice(0, -1) : clean
 }
 
+/** A name that is one in every runtime, and leads nowhere: providers make names and folders of it. Throws HOLM_BLUEPRINT_INVALID. */
+export function parseVolumeName(name: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/.test(name)) return name
+  throw invalidQuantity(name, 'the name of a volume: letters, digits, "_", "." and "-", 1 to 100 characters')
+}
+
 export function toVolume(volume: Entry<'volumes'>): VolumeMount {
-  const source = volume.name === undefined ? {} : { source: volume.name }
+  const source = volume.name === undefined ? {} : { source: parseVolumeName(volume.name) }
   return { type: 'volume', ...source, target: parseTarget(volume.mount), readonly: volume.readonly ?? false }
 }
 

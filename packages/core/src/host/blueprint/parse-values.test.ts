@@ -143,6 +143,8 @@ describe('mounts', () => {
     expect(toTmpfs({ mount: '/t' })).toEqual({ type: 'tmpfs', target: '/t' })
     expect(thrown(() => toTmpfs('tmp'))).toEqual(invalid)
     expect(thrown(() => toVolume({ mount: '/a/../b' }))).toEqual(invalid)
+    for (const name of ['../../etc', '/etc', '.hidden', 'a b', '', 'x'.repeat(101)])
+      expect(thrown(() => toVolume({ name, mount: '/v' }))).toEqual(invalid)
   })
 })
 

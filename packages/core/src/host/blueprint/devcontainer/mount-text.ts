@@ -1,6 +1,6 @@
 import { HolmError } from '../../../errors.ts'
 import { parseSize } from '../parse-quantity.ts'
-import { parseTarget, resolveHostPath } from '../parse-mounts.ts'
+import { parseVolumeName, parseTarget, resolveHostPath } from '../parse-mounts.ts'
 import type { DevcontainerMount } from './devcontainer-config.ts'
 import type { Mount } from '../../../spec.ts'
 import type { PathContext } from '../parse-mounts.ts'
@@ -47,7 +47,9 @@ function toMount(pairs: Pairs, shown: string, paths: PathContext): Mount {
     const size = pairs.get('tmpfs-size')
     return { type, target, ...(size === undefined ? {} : { sizeBytes: parseSize(size) }) }
   }
-  if (type === 'volume') return { type, ...(source ? { source } : {}), target, readonly }
+  if (type === 'volume') {
+    return { type, ...(source ? { source: parseVolumeName(source) } : {}), target, readonly }
+  }
   if (type === 'bind' && source) return { type, source: resolveHostPath(source, paths), target, readonly }
   throw new HolmError(
     'HOLM_BLUEPRINT_INVALID',
@@ -74,5 +76,5 @@ export function parseVolumeText(text: string, paths: PathContext): Mount {
   const common = { target: parseTarget(inside), readonly: options.split(',').includes('ro') }
   if (!source) return { type: 'volume', ...common }
   if (/[\\/]|^[.~]/.test(source)) return { type: 'bind', source: resolveHostPath(source, paths), ...common }
-  return { type: 'volume', source, ...common }
+  return { type: 'volume', source: parseVolumeName(source), ...common }
 }
