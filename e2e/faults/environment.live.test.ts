@@ -29,7 +29,7 @@ describe.each(subjects)('an environment on $provider', (subject) => {
     if (reason !== undefined) ctx.skip(reason)
   })
 
-  test.skipIf(subject.provider === 'sandbox')('whose port is taken', async () => {
+  test('whose port is taken', async () => {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
@@ -39,7 +39,8 @@ describe.each(subjects)('an environment on $provider', (subject) => {
       exit: 7,
       code: 'HOLM_PORT_TAKEN',
       says: [`port ${port} of this machine is already in use`],
-      hint: 'Choose another host port',
+      hint:
+        subject.provider === 'docker' ? 'Choose another host port' : 'choose another port in the blueprint',
     })
     expect(await listResidue(holm)).toEqual(before)
     server.close()

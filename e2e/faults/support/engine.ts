@@ -1,6 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -34,26 +34,40 @@ export async function startEngine(folder: string): Promise<OwnEngine> {
       return child
     },
     async restart() {
+      killBelow(folder)
+      rmSync(join(folder, 'exec', 'containerd', 'containerd.pid'), { force: true })
       child = await launch(folder, host)
     },
     async end() {
       child.kill('SIGCONT')
       child.kill('SIGTERM')
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-      killContainerd(folder)
+      killBelow(folder)
+      unmountBelow(folder)
     },
   }
 }
 
-/** A killed dockerd leaves its containerd; the next one takes it over, and the last end ends it. */
-function killContainerd(folder: string): void {
-  const file = join(folder, 'exec', 'containerd', 'containerd.pid')
-  if (!existsSync(file)) return
-  try {
-    process.kill(Number(readFileSync(file, 'utf8')), 'SIGKILL')
-  } catch {
-    // It ended with its engine.
+/** A killed engine leaves its containerd and what keeps its containers: every program that names the test's own folder. */
+function killBelow(folder: string): void {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const [program = '', ...words] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+      const isEngine = /containerd(-shim[\w-]*)?$/.test(program)
+      if (isEngine && words.some((word) => word.startsWith(`${folder}/`)))
+        process.kill(Number(pid), 'SIGKILL')
+    } catch {
+      // It ended in the meantime.
+    }
   }
+}
+
+function unmountBelow(folder: string): void {
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
+  const points = mounts
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((point) => point.startsWith(`${folder}/`))
+  for (const point of points.toReversed()) spawnSync('umount', ['--lazy', point])
 }
 
 async function launch(folder: string, host: string): Promise<ChildProcess> {
@@ -61,9 +75,11 @@ async function launch(folder: string, host: string): Promise<ChildProcess> {
     index % 2 === 0 ? word : join(folder, word),
   )
   const net = ['--bridge', 'none', '--iptables=false', '--ip6tables=false', '--ip-forward=false']
+  const log = openSync(join(folder, 'log'), 'a')
   const child = spawn('dockerd', [...places, ...net, '-H', host, '--storage-driver', 'vfs'], {
-    stdio: 'ignore',
+    stdio: ['ignore', log, log],
   })
+  closeSync(log)
   const deadline = Date.now() + 30_000
   for (;;) {
     try {
@@ -71,7 +87,10 @@ async function launch(folder: string, host: string): Promise<ChildProcess> {
     } catch {
       // Not listening yet.
     }
-    if (child.exitCode !== null) throw new Error(`dockerd ended with ${child.exitCode}`)
+    if (child.exitCode !== null)
+      throw new Error(
+        `dockerd ended with ${child.exitCode}\n${readFileSync(join(folder, 'log'), 'utf8').slice(-6000)}`,
+      )
     if (Date.now() > deadline) throw new Error('dockerd did not answer within 30 s')
     await pause(20)
   }
