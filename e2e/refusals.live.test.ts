@@ -1,12 +1,32 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createTestHolm, missingBuild, type TestHolm } from '../support/holm.ts'
-import { errorOf, makeProject } from './support.ts'
+import { createTestHolm, missingBuild, type Ended, type TestHolm } from './support/holm.ts'
 
 const unbuilt = missingBuild()
 
-describe('bad input', () => {
+interface ErrorDocument {
+  readonly error: {
+    readonly code: string
+    readonly message: string
+    readonly hint: string | null
+    readonly details?: unknown
+  }
+}
+
+/** The error of a command that ran with --json. */
+function errorOf({ stdout }: Ended): ErrorDocument['error'] {
+  return (JSON.parse(stdout) as ErrorDocument).error
+}
+
+function makeProject(holm: TestHolm, name: string): string {
+  const project = join(holm.home, 'projects', name)
+  mkdirSync(project, { recursive: true })
+  writeFileSync(join(project, 'holm.yaml'), 'base: host\n')
+  return project
+}
+
+describe('what holm refuses', () => {
   beforeEach((ctx) => {
     if (unbuilt !== undefined) ctx.skip(unbuilt)
   })
@@ -85,7 +105,7 @@ describe('bad input', () => {
   test.each(['a b', 'Ünï', 'x'.repeat(41), '-x', '../x', 'a"b'])(
     'the name %j is refused, with one that would do',
     async (name) => {
-      const project = makeProject(holm, 'names', { base: 'host' })
+      const project = makeProject(holm, 'names')
       const ended = await holm.run(['up', `--name=${name}`, '--json'], { cwd: project })
       expect(ended.code).toBe(2)
       expect(errorOf(ended)).toMatchObject({
