@@ -1,6 +1,5 @@
-import { spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Ended } from '../support/holm.ts'
@@ -134,28 +133,4 @@ describe.each(subjects)('exec on $provider', (subject) => {
       expect(unnamed.stderr).toContain('hint: Change to a folder that exists.')
     })
   })
-})
-
-test('without HOME and HOLM_HOME the home is the one of /etc/passwd', async (ctx) => {
-  const passwd = spawnSync('getent', ['passwd', String(process.getuid?.())], { encoding: 'utf8' })
-  const home = passwd.stdout.split(':')[5]
-  if (!home) ctx.skip('this user has no line in /etc/passwd')
-  const holm = createFaultHolm()
-  try {
-    const env = {
-      HOME: undefined,
-      HOLM_HOME: undefined,
-      XDG_DATA_HOME: undefined,
-      XDG_CONFIG_HOME: undefined,
-    }
-    const set = await holm.run(['config', 'list', '--json'], { env })
-    expect(set.code).toBe(0)
-    // Nothing is written into the real home: a file in the place of the data folder is the end of the way.
-    const asked = await holm.run(['list'], { env: { ...env, XDG_DATA_HOME: '/dev/null' } })
-    expect(asked.code).toBe(3)
-    expect(asked.stderr).toContain('error HOLM_CONFIG_UNREADABLE: /dev/null/holm')
-  } finally {
-    rmSync(join(holm.folder, 'none'), { force: true })
-    await holm.dispose()
-  }
 })

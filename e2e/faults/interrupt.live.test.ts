@@ -1,8 +1,9 @@
-import { rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { EnvironmentInfo, UpResult } from '@holm/core'
-import { describeEnd, type Ended } from '../support/holm.ts'
+import { describeEnd, missingBuild, missingRootfs, type Ended } from '../support/holm.ts'
 import {
   createFaultHolm,
   expectCode,
@@ -168,3 +169,27 @@ describe.each(subjects)('up on $provider', (subject) => {
     expect(await listResidue(holm)).toEqual(before)
   })
 })
+
+test('up on sandbox that is killed while a base is unpacked heals with one whole copy', async (ctx) => {
+  const reason = missingBuild() ?? missingRootfs()
+  if (reason !== undefined) ctx.skip(reason)
+  holm.write(
+    'holm.yaml',
+    `name: one\nbase: { rootfs: "${process.env['HOLM_TEST_ROOTFS']}" }\nprovider: sandbox\n`,
+  )
+  const copies = join(holm.home, 'cache', 'plugins', 'sandbox', 'rootfs')
+  const up = holm.start(['up'])
+  const early = up.ended.then((end) => Promise.reject(new Error(describeEnd(['up'], end))))
+  await Promise.race([early, untilFilled(copies)])
+  up.kill('SIGKILL')
+  expect((await up.ended).code).toBe(137)
+  await early.catch(() => undefined)
+  await expectHealed([])
+  // The draft of the killed one stays for now: known.md.
+  expect(readdirSync(copies).filter((name) => !name.startsWith('.'))).toHaveLength(1)
+})
+
+/** Resolves when there is something in the folder, whether or not it exists yet. */
+async function untilFilled(folder: string): Promise<void> {
+  while (!existsSync(folder) || readdirSync(folder).length === 0) await setImmediate()
+}

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
   chownSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   readdirSync,
@@ -109,25 +110,39 @@ describe('a data folder that cannot be written', () => {
     chmodSync(holm.folder, 0o755)
     const home = join(holm.folder, "root's")
     mkdirSync(home, { mode: 0o755 })
-    const tmp = join(holm.folder, 'nobody tmp')
-    mkdirSync(tmp)
-    chownSync(tmp, 65_534, 65_534)
-    const { NODE_COMPILE_CACHE: _, ...own } = holm.env
-    const asNobody = (homeFolder: string, args: readonly string[]): ReturnType<FaultHolm['run']> =>
-      runProgram(['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', cli, ...args], {
-        cwd: holm.project,
-        env: { ...own, HOLM_HOME: homeFolder, TMPDIR: tmp },
-      })
-    if ((await asNobody(tmp, ['version'])).code !== 0) ctx.skip(`an ordinary user cannot run ${root}`)
-    const ended = await asNobody(home, ['list'])
+    const own = join(holm.folder, "nobody's")
+    mkdirSync(own)
+    chownSync(own, 65_534, 65_534)
+    if ((await asNobody(['version'], {})).code !== 0) ctx.skip(`an ordinary user cannot run ${root}`)
+    const ended = await asNobody(['list'], { HOLM_HOME: home })
     expect(ended.code, describeEnd(['list'], ended)).toBe(3)
     expect(ended.stderr).toContain(
       `error HOLM_CONFIG_UNREADABLE: ${join(home, 'data')} cannot be used: EACCES`,
     )
     expect(ended.stderr).toContain('hint: Set HOLM_HOME')
-    const empty = await asNobody(tmp, ['list'])
+    const empty = await asNobody(['list'], { HOLM_HOME: own })
     expect(empty.code, describeEnd(['list'], empty)).toBe(0)
   })
+
+  test('because without HOME it is the one of /etc/passwd, where nobody has none', async (ctx) => {
+    needsRoot(ctx.skip)
+    chmodSync(holm.folder, 0o755)
+    const { stdout } = await runProgram(['getent', 'passwd', '65534'])
+    const passwd = stdout.split(':')[5] ?? ''
+    if (passwd === '' || existsSync(passwd)) ctx.skip(`the home of nobody is ${passwd || 'not told'}`)
+    if ((await asNobody(['version'], {})).code !== 0) ctx.skip(`an ordinary user cannot run ${root}`)
+    const ended = await asNobody(['list'], { HOLM_HOME: undefined, HOME: undefined })
+    expect(ended.code, describeEnd(['list'], ended)).toBe(3)
+    expect(ended.stderr).toContain(`error HOLM_CONFIG_UNREADABLE: ${passwd}/`)
+  })
+
+  function asNobody(args: readonly string[], env: NodeJS.ProcessEnv): ReturnType<FaultHolm['run']> {
+    const { NODE_COMPILE_CACHE: _cache, TMPDIR: _tmp, ...kept } = holm.env
+    return runProgram(['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', cli, ...args], {
+      cwd: holm.project,
+      env: { ...kept, ...env },
+    })
+  }
 })
 
 describe.each(subjects)('a state file that is damaged, with an environment on $provider', (subject) => {
