@@ -19,8 +19,18 @@ const streams: Streams = {
   },
 }
 
+/** What a plugin lets escape after its call was over belongs to nobody: it is told like every other error, never as a stack. */
+function reportEscaped(error: unknown): void {
+  const message = sanitize(error instanceof Error ? error.message : String(error))
+  process.stderr.write(`error HOLM_BUG: something failed outside of any command: ${message}\n`)
+  process.stderr.write('hint: Try again without the plugins of the configuration; if it stays, report it.\n')
+  process.exit(70)
+}
+
 /** Runs holm as this process: its arguments, streams, signals and exit code. */
 export async function main(): Promise<void> {
+  process.on('uncaughtException', reportEscaped)
+  process.on('unhandledRejection', reportEscaped)
   const code = await runCli({
     argv: process.argv.slice(2),
     cwd: currentFolder(),

@@ -1,4 +1,4 @@
-import { HolmError } from '../../errors.ts'
+import { HolmError, isHolmError } from '../../errors.ts'
 import type { EnvironmentState, Provider } from '../../provider.ts'
 import { requireFacet } from '../../facets.ts'
 import type { EnvironmentSpec } from '../../spec.ts'
@@ -228,6 +228,14 @@ async function leaveNothing({ host, plan, operation }: Work, cause: unknown, kee
 
 async function removeHalfMade({ host, plan, operation }: Work, cause: unknown): Promise<void> {
   const { name, provider } = plan
+  // Where the runtime was not there to be asked, nothing was made.
+  if (
+    isHolmError(cause, 'HOLM_PROVIDER_UNAVAILABLE') &&
+    !operation.steps.some(({ step }) => step === 'create')
+  ) {
+    host.state.records.remove(name)
+    return
+  }
   const { status } = await provider.inspect(name, operation.context)
   // A name that another holm won belongs to it.
   if (status !== 'absent' && !isConflict(cause)) {

@@ -301,3 +301,14 @@ it('an unknown provider is told as such, also where an environment is there alre
     hint: expect.stringContaining('memory'),
   })
 })
+
+it('keeps no record of what a runtime that is not there never made', async () => {
+  provider.faults['create'] = { code: 'HOLM_PROVIDER_UNAVAILABLE', message: 'no daemon answers' }
+  const host = await openHost()
+  const events: HolmEvent[] = []
+  await expect(host.up({ onEvent: (event) => void events.push(event) })).rejects.toMatchObject({
+    code: 'HOLM_PROVIDER_UNAVAILABLE',
+  })
+  expect(events.filter((event) => event.type === 'warning')).toEqual([])
+  await expect(host.list()).resolves.toEqual([])
+})
