@@ -61,7 +61,7 @@ The checksum of a local tarball is part of what an environment is made from: a c
 \`tools:\` of a blueprint installs node, python, go, rust or java in the wanted version ("20", "3.11", "1.22.4", "lts", "latest"), from the
 first of these that has it: what the base already has, the distribution's packages, the makers' archive (nodejs.org, go.dev, Eclipse
 Temurin, python-build-standalone, static.rust-lang.org) verified by the checksum its makers publish and fetched by holm itself, so that
-the base needs no download program. The parsing of these lists is tested with recorded shapes and a local server, not against
+the base needs no download program. The parsing of these lists is tested with samples written by hand and a local server, not against
 the public addresses. On a base that is this machine (\`host\`) nothing is installed: what is missing is an error that names it.
 `
 

@@ -10,18 +10,18 @@ const place = (target: string, path: string): Place => ({
 })
 const places = [
   place('/tmp', '/d/tmp'),
-  place('/work', '/Users/ann/project'),
-  place('/work/cache', '/d/volumes/0'),
+  place('/inside', '/Users/ann/project'),
+  place('/inside/cache', '/d/volumes/0'),
 ]
 
 describe('resolvePlace', () => {
   it.each([
-    ['/work', '/Users/ann/project'],
-    ['/work/a b/c', '/Users/ann/project/a b/c'],
-    ['/work/cache/x', '/d/volumes/0/x'],
-    ['/work/..cache', '/Users/ann/project/..cache'],
+    ['/inside', '/Users/ann/project'],
+    ['/inside/a b/c', '/Users/ann/project/a b/c'],
+    ['/inside/cache/x', '/d/volumes/0/x'],
+    ['/inside/..cache', '/Users/ann/project/..cache'],
     ['/worker', '/worker'],
-    ['/work/../etc', '/work/../etc'],
+    ['/inside/../etc', '/inside/../etc'],
     ['/', '/'],
   ])('%s is %s', (target, path) => expect(resolvePlace(places, target)).toBe(path))
 })
