@@ -1,11 +1,12 @@
-import { mkdir, readdir, stat } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HolmError, assertNotAborted, isHolmError } from '@holm/core'
 import type { EnvironmentSpec, EnvironmentState, ProviderContext, StopOptions } from '@holm/core'
 import { createGroups, loadLimitFacts, planLimits, removeGroupsWhenEmpty } from './cgroup.ts'
 import { resolveUser } from './exec.ts'
-import { removeTree } from './folders.ts'
+import { isMissing, removeTree } from './folders.ts'
 import { launchHolder, layersOf } from './launch.ts'
 import { identifySelf, withLock } from './lock.ts'
 import { thaw, wakeWaiting } from './pause.ts'
@@ -13,15 +14,19 @@ import { listPorts } from './ports.ts'
 import { isAlive, listChildren, listProcesses, sendSignal, type ProcessIdentity } from './processes.ts'
 import {
   claimFolder,
+  damaged,
   discardFolder,
+  isName,
   loadRecord,
   saveRecord,
   type Holder,
+  type Layout,
   type SandboxRecord,
 } from './record.ts'
 import { createLayer, prepareLower } from './rootfs.ts'
 import { groupName, type Session } from './session.ts'
 import { absentState, isRunning, stateOf, stoppedRecord } from './state.ts'
+import { brokenState, endMarked, folderGone, listMarked, markEnv } from './strays.ts'
 import { volumeSource } from './volumes.ts'
 
 /** The record as the very first step writes it. */
@@ -59,12 +64,17 @@ export async function createWith(
   draft: SandboxRecord,
   fill: (folder: string) => Promise<SandboxRecord>,
 ): Promise<EnvironmentState> {
-  while (!(await claimFolder(session.layout, draft))) {
+  const folder = session.folder(draft.name)
+  for (let round = 0; !(await claimFolder(session.layout, draft)); round += 1) {
     const found = await resolveTaken(session, draft)
     if (found !== undefined) return found
+    // Another holm may have removed it in between, but not every time: the folder is there, and no record in it.
+    if (round > 20) throw damaged(folder)
+    await sleep(round)
   }
-  const folder = session.folder(draft.name)
   try {
+    // Of an earlier one whose folder was removed by hand: with this record in place nobody would look for them.
+    await endMarked(session, draft.name)
     const record: SandboxRecord = { ...(await fill(folder)), status: 'ready' }
     await saveRecord(folder, record)
     return stateOf(record, listPorts(record))
@@ -77,10 +87,7 @@ export async function createWith(
 /** The state when the same environment is there; undefined when a dead creation was cleared away. */
 async function resolveTaken(session: Session, draft: SandboxRecord): Promise<EnvironmentState | undefined> {
   const { name } = draft
-  const found = await loadRecord(session.folder(name)).catch((error: unknown) => {
-    if (isHolmError(error, 'HOLM_ENVIRONMENT_FAILED')) return undefined
-    throw error
-  })
+  const found = await loadRecord(session.folder(name))
   if (found === undefined) return undefined
   if (!sameLabels(found.labels, draft.labels)) {
     throw new HolmError(
@@ -151,7 +158,7 @@ export async function startEnvironment(
         record,
         {
           paths: { folder, volumes: session.layout.volumes, data: session.options.paths.data },
-          env: session.toolEnv,
+          env: { ...session.toolEnv, ...markEnv(session.layout, name) },
           cgroups: plan.folders,
         },
         ctx,
@@ -172,7 +179,7 @@ export async function startEnvironment(
 function assertReady(record: SandboxRecord): void {
   if (record.status === 'ready') return
   throw new HolmError('HOLM_ENVIRONMENT_FAILED', `environment ${record.name} was never finished`, {
-    hint: `Run \`holm remove ${record.name}\`, then create it again.`,
+    hint: 'Make it anew with: holm up --recreate',
   })
 }
 
@@ -246,35 +253,90 @@ export async function removeEnvironment(session: Session, name: string, volumes:
     })
   }
   if (record === undefined) {
+    await endMarked(session, name)
     await discardFolder(layout, folder)
-    return
+  } else {
+    await withLock(folder, name, async () => {
+      await endHolder(record, 0)
+      await keepVolumes(session, record)
+      await discardFolder(layout, folder)
+    })
   }
-  await withLock(folder, name, async () => {
-    await endHolder(record, 0)
-    await discardFolder(layout, folder)
+  if (volumes) await removeVolumes(session, name)
+}
+
+/** Named volumes outlive the environment that made them; only this file still says whose they were. */
+async function keepVolumes({ layout }: Session, record: SandboxRecord): Promise<void> {
+  const named = namedVolumes(record)
+  if (named.length === 0) return
+  const earlier = await loadKept(layout, record.name)
+  await mkdir(layout.kept, { recursive: true, mode: 0o700 })
+  const all = [...new Set([...earlier, ...named])]
+  await writeFile(path.join(layout.kept, record.name), all.join('\n'), { mode: 0o600 })
+}
+
+async function loadKept(layout: Layout, name: string): Promise<readonly string[]> {
+  const text = await readFile(path.join(layout.kept, name), 'utf8').catch((error: unknown) => {
+    if (isMissing(error)) return ''
+    throw error
   })
-  if (volumes) await removeVolumes(session, record)
+  return text.split('\n').filter(Boolean)
 }
 
-/** Named volumes that no other environment of the namespace mounts. */
-async function removeVolumes(session: Session, record: SandboxRecord): Promise<void> {
-  const named = (each: SandboxRecord): string[] =>
-    each.mounts.flatMap((mount) =>
-      mount.type === 'volume' && mount.source !== undefined ? [mount.source] : [],
-    )
-  const used = new Set((await loadRecords(session)).flatMap(named))
-  for (const volume of named(record)) {
-    if (used.has(volume)) continue
-    await removeTree(volumeSource(volume, 0, { folder: '', volumes: session.layout.volumes }))
+function namedVolumes({ mounts }: SandboxRecord): string[] {
+  return mounts.flatMap((mount) =>
+    mount.type === 'volume' && mount.source !== undefined ? [mount.source] : [],
+  )
+}
+
+/** Named volumes of a removed environment that no other one of the namespace mounts. */
+async function removeVolumes(session: Session, name: string): Promise<void> {
+  const { layout } = session
+  const used = new Set((await loadRecords(session)).flatMap(namedVolumes))
+  for (const volume of await loadKept(layout, name)) {
+    if (!used.has(volume)) await removeTree(volumeSource(volume, 0, { folder: '', volumes: layout.volumes }))
+  }
+  await rm(path.join(layout.kept, name), { force: true })
+  await rmdir(layout.kept).catch(() => undefined)
+}
+
+/** The records of all environments that have a sound one. */
+export async function loadRecords(session: Session): Promise<readonly SandboxRecord[]> {
+  const found = await Promise.all((await listNames(session)).map((name) => loadSound(session, name)))
+  return found.filter((record) => record !== undefined)
+}
+
+async function listNames({ layout }: Session): Promise<string[]> {
+  const names = await readdir(layout.environments).catch(() => [])
+  return names.filter(
+    (name) => isName(name) && existsSync(path.join(layout.environments, name, 'record.json')),
+  )
+}
+
+/** Undefined for a damaged record, and for none. */
+async function loadSound(session: Session, name: string): Promise<SandboxRecord | undefined> {
+  return loadRecord(session.folder(name)).catch((error: unknown) => {
+    if (isHolmError(error)) return undefined
+    throw error
+  })
+}
+
+/** What cannot be read is an environment, too: it may run, and has to be removed. */
+export async function inspectEnvironment(session: Session, name: string): Promise<EnvironmentState> {
+  try {
+    const record = await loadRecord(session.folder(name))
+    if (record !== undefined) return stateOf(record, listPorts(record))
+    return listMarked(session.layout).has(name) ? brokenState(name, folderGone) : absentState(name)
+  } catch (error) {
+    if (isHolmError(error, 'HOLM_ENVIRONMENT_FAILED')) return brokenState(name, error.message)
+    throw error
   }
 }
 
-export async function loadRecords(session: Session): Promise<readonly SandboxRecord[]> {
-  const names = await readdir(session.layout.environments).catch(() => [])
-  const records = await Promise.all(
-    names.map((name) => loadRecord(session.folder(name)).catch(() => undefined)),
-  )
-  return records.filter((record) => record !== undefined)
+export async function listStates(session: Session): Promise<readonly EnvironmentState[]> {
+  const names = new Set([...(await listNames(session)), ...listMarked(session.layout).keys()])
+  const states = await Promise.all([...names].map((name) => inspectEnvironment(session, name)))
+  return states.filter(({ status }) => status !== 'absent')
 }
 
 /** What killed processes left in the trash. Entries of running ones are young and theirs. */

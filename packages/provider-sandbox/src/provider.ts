@@ -6,7 +6,8 @@ import {
   createWith,
   draftRecord,
   fillFromBase,
-  loadRecords,
+  inspectEnvironment,
+  listStates,
   removeEnvironment,
   startEnvironment,
   stopEnvironment,
@@ -18,10 +19,8 @@ import { createMetrics } from './metrics.ts'
 import { createPause } from './pause.ts'
 import { listPorts } from './ports.ts'
 import { findBackend, limitationsOf, type BackendResult } from './probe.ts'
-import { loadRecord } from './record.ts'
 import { assertSupported, listIgnored } from './requirements.ts'
 import { createSession, type SandboxOptions, type Session } from './session.ts'
-import { absentState, stateOf } from './state.ts'
 
 export const traits: Traits = {
   isolation: 'process',
@@ -82,11 +81,8 @@ function createMethods(session: Session, backend: (ctx: ProviderContext) => Prom
       const draft = draftRecord(session, spec, found.backend)
       return createWith(session, draft, () => fillFromBase(session, draft, ctx))
     },
-    inspect: async (name) => {
-      const record = await loadRecord(session.folder(name))
-      return record === undefined ? absentState(name) : stateOf(record, listPorts(record))
-    },
-    list: async () => (await loadRecords(session)).map((record) => stateOf(record, listPorts(record))),
+    inspect: (name) => inspectEnvironment(session, name),
+    list: () => listStates(session),
     start: (name, ctx) => startEnvironment(session, name, ctx),
     stop: (name, options) => stopEnvironment(session, name, options),
     exec: async (name, request, ctx) => session.exec(await session.requireRunning(name), request, ctx),

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { HolmError } from '@holm/core'
+import { HolmError, isHolmError } from '@holm/core'
 import type { AppliedLimit, EnvironmentSpec } from '@holm/core'
 import { isMissing, removeTree } from './folders.ts'
 import type { ProcessIdentity } from './processes.ts'
@@ -66,6 +66,8 @@ export interface Layout {
   readonly environments: string
   readonly volumes: string
   readonly trash: string
+  /** One file for each removed environment whose named volumes were kept. */
+  readonly kept: string
 }
 
 export function resolveLayout(data: string, namespace: string): Layout {
@@ -75,14 +77,19 @@ export function resolveLayout(data: string, namespace: string): Layout {
     environments: path.join(root, 'environments'),
     volumes: path.join(root, 'volumes'),
     trash: path.join(root, 'trash'),
+    kept: path.join(root, 'kept'),
   }
 }
 
 const namePattern = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/
 
+export function isName(name: string): boolean {
+  return namePattern.test(name)
+}
+
 /** Folder of an environment. HOLM_NAME_INVALID for a name that could lead elsewhere. */
 export function folderOf(layout: Layout, name: string): string {
-  if (namePattern.test(name)) return path.join(layout.environments, name)
+  if (isName(name)) return path.join(layout.environments, name)
   throw new HolmError('HOLM_NAME_INVALID', `"${name}" is no name of an environment`, {
     hint: 'Use 1 to 40 lower-case letters, digits and hyphens.',
   })
@@ -96,13 +103,30 @@ export async function loadRecord(folder: string): Promise<SandboxRecord | undefi
   })
   if (text === undefined) return undefined
   try {
-    return JSON.parse(text) as SandboxRecord
+    const value: unknown = JSON.parse(text)
+    if (isRecord(value) && value.name === path.basename(folder)) return value
+    throw damaged(folder)
   } catch (error) {
-    throw new HolmError('HOLM_ENVIRONMENT_FAILED', `the record in ${folder} is damaged`, {
-      hint: 'Remove the environment and create it again.',
-      cause: error,
-    })
+    throw isHolmError(error) ? error : damaged(folder, error)
   }
+}
+
+/** What everything here relies on; that the rest is whole follows, as a record is replaced in one step. */
+function isRecord(value: unknown): value is SandboxRecord {
+  const { creator, labels, mounts, ports, base, caller, name } = (value ?? {}) as Partial<SandboxRecord>
+  return (
+    typeof name === 'string' &&
+    Array.isArray(mounts) &&
+    Array.isArray(ports) &&
+    [creator, labels, base, caller].every((part) => typeof part === 'object' && part !== null)
+  )
+}
+
+export function damaged(folder: string, cause?: unknown): HolmError {
+  return new HolmError('HOLM_ENVIRONMENT_FAILED', `the record in ${folder} is damaged`, {
+    hint: `Remove what is left of it with: holm destroy ${path.basename(folder)}`,
+    cause,
+  })
 }
 
 /** Replaces the record: a reader sees the old or the new one, never a part. */

@@ -1,11 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
-import { mkdir, rename, symlink } from 'node:fs/promises'
+import { mkdir, readdir, rename, symlink } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { HolmError } from '@holm/core'
 import type { Base, ProviderContext } from '@holm/core'
 import { isMissing, removeTree } from './folders.ts'
+import { identifySelf } from './lock.ts'
+import { identify } from './processes.ts'
 import type { Layer } from './record.ts'
 
 type RootBase = Extract<Base, { kind: 'rootfs' | 'folder' }>
@@ -41,7 +43,8 @@ async function unpackOnce(
   ctx.progress({ message: `unpacking ${base.name}` })
   await assertSum(base, ctx.signal)
   await mkdir(folder, { recursive: true })
-  const draft = path.join(folder, `.draft-${randomBytes(6).toString('hex')}`)
+  await removeDeadDrafts(folder)
+  const draft = path.join(folder, draftName())
   await mkdir(draft, { mode: 0o755 })
   try {
     await unpack(base, draft, ctx)
@@ -53,6 +56,22 @@ async function unpackOnce(
     await removeTree(draft)
   }
   return target
+}
+
+/** The name says who unpacks, so that what a killed process left is told from what another one is filling. */
+function draftName(): string {
+  const { pid, start, bootId } = identifySelf()
+  return [`.draft`, pid, start, bootId.replaceAll('-', ''), randomBytes(6).toString('hex')].join('-')
+}
+
+async function removeDeadDrafts(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith('.draft-')) continue
+    const [, pid, start, boot] = name.split('-')
+    const maker = identify(Number(pid))
+    const lives = maker && maker.start === start && maker.bootId.replaceAll('-', '') === boot
+    if (!lives) await removeTree(path.join(folder, name))
+  }
 }
 
 async function assertSum(base: Extract<Base, { kind: 'rootfs' }>, signal: AbortSignal): Promise<void> {
@@ -89,13 +108,11 @@ async function unpack(base: RootBase, draft: string, ctx: ProviderContext): Prom
     { signal: ctx.signal },
   )
   if (result.code === 0 && !/Removing leading/.test(result.stderr)) return
-  throw new HolmError(
-    'HOLM_BASE_INVALID',
-    `${base.path} cannot be unpacked: ${result.stderr.trim().split('\n').slice(-3).join('; ')}`,
-    {
-      hint: 'Use a tarball with relative paths, plain or packed with gzip, xz or zstd, and have the unpacker installed.',
-    },
-  )
+  const said = result.stderr.trim().split('\n')
+  if (said.some(isDiskFull)) throw diskFull(`${base.path} cannot be unpacked into ${draft}`, said)
+  throw new HolmError('HOLM_BASE_INVALID', `${base.path} cannot be unpacked: ${said.slice(-3).join('; ')}`, {
+    hint: 'Use a tarball with relative paths, plain or packed with gzip, xz or zstd, and have the unpacker installed.',
+  })
 }
 
 export interface LayerOptions {
@@ -134,9 +151,18 @@ export async function copyTree(source: string, target: string, ctx: ProviderCont
     { signal: ctx.signal },
   )
   if (result.code === 0) return
-  const full = /No space left/.test(result.stderr)
-  throw new HolmError(
-    full ? 'HOLM_DISK_FULL' : 'HOLM_ENVIRONMENT_FAILED',
-    `cannot copy ${source}: ${result.stderr.trim().split('\n').at(-1) ?? ''}`,
-  )
+  const said = result.stderr.trim().split('\n')
+  if (said.some(isDiskFull)) throw diskFull(`cannot copy ${source} to ${target}`, said)
+  throw new HolmError('HOLM_ENVIRONMENT_FAILED', `cannot copy ${source}: ${said.at(-1) ?? ''}`)
+}
+
+/** Lines of tar and cp: a file that ends early is said in words of tar's own. */
+export function isDiskFull(line: string): boolean {
+  return /No space left on device|Disk quota exceeded|Wrote only \d+ of \d+ bytes/i.test(line)
+}
+
+function diskFull(what: string, said: readonly string[]): HolmError {
+  return new HolmError('HOLM_DISK_FULL', `${what}: ${said.find(isDiskFull) ?? ''}`, {
+    hint: 'Free some space on that disk, then try again.',
+  })
 }

@@ -6,6 +6,7 @@ import path from 'node:path'
 import type { EnvironmentSpec, ExecRequest, Provider, ProviderContext } from '@holm/core'
 import { collect, createSpec, createTestContext, waitFor } from '@holm/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createSession, groupName, type Session } from '../src/session.ts'
 import { caller, createSubject, loadRootfs, runner, whyNot, type TestSubject } from './subject.ts'
 
 const context = (signal?: AbortSignal): ProviderContext =>
@@ -294,9 +295,16 @@ function leftovers(folder: string): { mounts: string[]; processes: string[]; gro
       return false
     }
   })
+  const own = groupName(sessionOf(folder), 'box')
   const groups = ['memory', 'pids', 'cpu', 'freezer'].flatMap((name) => {
     const parent = `/sys/fs/cgroup/${name}/holm`
-    return existsSync(parent) ? readdirSync(parent).filter((entry) => entry.startsWith('test-box-')) : []
+    return existsSync(parent) ? readdirSync(parent).filter((entry) => entry === own) : []
   })
   return { mounts, processes, groups }
+}
+
+/** The names that a provider over this folder gives to things. */
+function sessionOf(folder: string): Session {
+  const paths = { data: path.join(folder, 'data'), cache: path.join(folder, 'cache') }
+  return createSession({ paths, namespace: 'test', env: {}, caller })
 }

@@ -155,7 +155,7 @@ async function start(session: Session, name: string, ctx: ProviderContext): Prom
     const record = await session.require(name)
     if (record.status !== 'ready') {
       throw new HolmError('HOLM_ENVIRONMENT_FAILED', `environment ${name} was never finished`, {
-        hint: `Run \`holm remove ${name}\`, then create it again.`,
+        hint: 'Make it anew with: holm up --recreate',
       })
     }
     if (record.seatbelt?.boot === boot) return stateNow(record, boot)
