@@ -56,6 +56,7 @@ export const errorTable = {
   HOLM_ENVIRONMENT_CONFLICT: { exit: 7, meaning: 'The name is taken by another environment.' },
   HOLM_ENVIRONMENT_BUSY: { exit: 7, meaning: 'Another holm process is working on this environment.' },
   HOLM_ENVIRONMENT_NOT_RUNNING: { exit: 7, meaning: 'The environment is not running.' },
+  HOLM_ENVIRONMENT_RUNNING: { exit: 7, meaning: 'The environment is running, and must be stopped for this.' },
   HOLM_ENVIRONMENT_FAILED: { exit: 7, meaning: 'The environment could not be created, started or entered.' },
   HOLM_IMAGE_MISSING: { exit: 7, meaning: 'The image is not on this machine and could not be pulled.' },
   HOLM_PORT_TAKEN: { exit: 7, meaning: 'A port of this machine is already in use.' },

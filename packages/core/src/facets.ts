@@ -1,5 +1,5 @@
 import { HolmError } from './errors.ts'
-import type { Base, EnvironmentSpec } from './spec.ts'
+import type { Base, EnvironmentSpec, Resources } from './spec.ts'
 import type { BaseInfo, EnvironmentState, PortBinding, Provider, ProviderContext } from './provider.ts'
 
 /**
@@ -15,7 +15,10 @@ export interface Facets {
   readonly images: ImagesFacet
   readonly build: BuildFacet
   readonly snapshots: SnapshotsFacet
+  readonly checkpoints: CheckpointsFacet
   readonly clone: CloneFacet
+  readonly export: ExportFacet
+  readonly resize: ResizeFacet
 }
 
 export type FacetName = keyof Facets
@@ -30,7 +33,10 @@ export const facetTable = {
   images: 'Look at, fetch and remove the bases the runtime holds.',
   build: 'Build a base from a Dockerfile.',
   snapshots: 'Save and restore the file system of an environment.',
+  checkpoints: 'Save the running state too, memory included.',
   clone: 'Make a new environment from the files of an existing one.',
+  export: 'Read the root filesystem as one portable tar.',
+  resize: 'Change the limits of an existing environment.',
 } as const satisfies Record<FacetName, string>
 
 export const facetNames: readonly FacetName[] = Object.keys(facetTable) as FacetName[]
@@ -43,11 +49,12 @@ export interface LogChunk {
 export interface LogsOptions {
   /** Keep going until the environment stops or the signal fires. */
   readonly follow: boolean
-  /** Last N lines only; absent: all. */
+  /** Last N lines only; 0: nothing of the past; absent: all. */
   readonly tail?: number
 }
 
 export interface LogsFacet {
+  /** Also of a stopped environment. */
   read(name: string, options: LogsOptions, ctx: ProviderContext): AsyncIterable<LogChunk>
 }
 
@@ -82,6 +89,7 @@ export interface MetricsFacet {
 }
 
 export interface PauseFacet {
+  /** Both can be repeated. One that neither runs nor is paused is HOLM_ENVIRONMENT_NOT_RUNNING. */
   pause(name: string, ctx: ProviderContext): Promise<EnvironmentState>
   resume(name: string, ctx: ProviderContext): Promise<EnvironmentState>
 }
@@ -108,17 +116,53 @@ export interface SnapshotInfo {
 }
 
 export interface SnapshotsFacet {
-  /** Of a running or a stopped environment; a name that exists is HOLM_ENVIRONMENT_CONFLICT. */
+  /** Of a running or a stopped environment; one that runs goes on. A name that exists is HOLM_ENVIRONMENT_CONFLICT. */
   create(name: string, snapshot: string, ctx: ProviderContext): Promise<SnapshotInfo>
   list(name: string, ctx: ProviderContext): Promise<readonly SnapshotInfo[]>
-  /** Puts the files back as they were; the environment keeps its name and is left stopped. */
+  /**
+   * Puts the files back as they were; the environment keeps its name. A snapshot with memory is left running where it
+   * was, any other is left stopped. One that does not exist is HOLM_USAGE.
+   */
   restore(name: string, snapshot: string, ctx: ProviderContext): Promise<EnvironmentState>
   remove(name: string, snapshot: string, ctx: ProviderContext): Promise<void>
 }
 
+/** Save the running state, memory included; listed, restored and removed through `snapshots`, with which it shares its names. */
+export interface CheckpointsFacet {
+  /**
+   * The environment goes on running. One that does not run is HOLM_ENVIRONMENT_NOT_RUNNING, a name that exists is
+   * HOLM_ENVIRONMENT_CONFLICT.
+   */
+  create(name: string, snapshot: string, ctx: ProviderContext): Promise<SnapshotInfo>
+}
+
 export interface CloneFacet {
-  /** Copy-on-write where the storage can. `spec` gives the new name, labels, hostname and ports. Returns it stopped. */
+  /**
+   * Copy-on-write where the storage can. Only the files come from the origin, without what lies in its mounts; everything
+   * else (labels, hostname, env, user, mounts, ports, limits, network, options) is as `spec` says. A new MAC address and
+   * cloud-init instance-id are the provider's to give; machine-id and SSH host keys are renewed by the host through `exec`.
+   * The origin may run or be stopped, is unchanged, and may be removed before the clone. N clones of one origin in
+   * parallel work. A name that is taken follows the rules of `create`, as does what a failure leaves. Returns it stopped.
+   */
   clone(name: string, spec: EnvironmentSpec, ctx: ProviderContext): Promise<EnvironmentState>
+}
+
+export interface ExportFacet {
+  /**
+   * The root filesystem as one portable tar: numeric owners, modes, links, no contents of mounts, nothing in /proc, /sys
+   * and /dev. Running or stopped. `create` makes an environment from it, given as a base of kind `rootfs`. One whose base is this
+   * machine itself (`host`) has no filesystem of its own: HOLM_BLUEPRINT_UNSUPPORTED.
+   */
+  rootfs(name: string, ctx: ProviderContext): AsyncIterable<Uint8Array>
+}
+
+export interface ResizeFacet {
+  /**
+   * New limits for an existing environment; those absent stay. They hold at once for what runs, and from now on. Returns
+   * the state with what is applied. A runtime that needs it stopped throws HOLM_ENVIRONMENT_RUNNING; a limit that this
+   * runtime or machine cannot change (or a disk that would get smaller) is HOLM_BLUEPRINT_UNSUPPORTED, and then none is changed.
+   */
+  resize(name: string, resources: Resources, ctx: ProviderContext): Promise<EnvironmentState>
 }
 
 /** The facet, or HOLM_FACET_UNSUPPORTED naming the providers that have it. */

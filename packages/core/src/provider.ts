@@ -12,10 +12,20 @@ import type { StandardSchema } from './standard-schema.ts'
  * process, but other holm processes may: a provider leaves the runtime to arbitrate, and the loser gets
  * HOLM_ENVIRONMENT_BUSY or HOLM_ENVIRONMENT_CONFLICT, never a half-made environment.
  *
- * Idempotency: `start` on a running, `stop` on a stopped and `remove` on an absent environment succeed and change nothing.
- * `create` for a name that exists with the same `labels` returns it; with other labels it is HOLM_ENVIRONMENT_CONFLICT.
+ * Idempotency: `start` on a running, `stop` on a stopped and `remove` on an absent environment succeed and change nothing:
+ * a repeated `start` keeps `startedAt` and what runs inside. `create` for a name that exists with the same `labels` returns
+ * it as it is, also running; with other labels it is HOLM_ENVIRONMENT_CONFLICT.
  *
- * Unknown names: `inspect` returns state `absent`. `exec`, `start` and facet methods throw HOLM_ENVIRONMENT_NOT_FOUND.
+ * Unknown names: `inspect` returns state `absent` without labels; `stop` and `remove` succeed. `exec`, `start` and facet
+ * methods throw HOLM_ENVIRONMENT_NOT_FOUND.
+ *
+ * What lasts: files last from `create` to `remove`, through `stop` and `start`; a tmpfs is empty after each start; bind
+ * mounts are never removed; named volumes outlive their environments until `remove` is asked for them. Labels come back
+ * exactly as they were given: empty, long, with any character. Only `pids` may have a limit that nobody asked for.
+ *
+ * Networks: a named network that does not exist is refused with HOLM_BLUEPRINT_UNSUPPORTED, HOLM_BLUEPRINT_INVALID or
+ * HOLM_ENVIRONMENT_FAILED, or the provider makes it: then it carries the provider's label and is removed with the last
+ * environment that uses it.
  *
  * Clean-up: when `create` fails or is aborted the provider removes what it made. Everything it makes carries
  * the spec's labels, so that what a killed process left is found by `list` (status `creating` or `failed`) and removed by `remove`.
@@ -29,21 +39,35 @@ export interface Provider extends Partial<Facets> {
   readonly optionsSchema?: StandardSchema
   /** Is the runtime there and usable? Never throws for an absent runtime; answers within 3 s. */
   probe(ctx: ProviderContext): Promise<Probe>
-  /** Makes the environment, not started. Fetches the base when it is missing. Returns state `stopped`. */
+  /**
+   * Makes the environment, not started. Fetches the base when it is missing; one that cannot be had is HOLM_IMAGE_MISSING,
+   * HOLM_BASE_NOT_FOUND or HOLM_BASE_INVALID. Returns state `stopped`.
+   */
   create(spec: EnvironmentSpec, ctx: ProviderContext): Promise<EnvironmentState>
   inspect(name: string, ctx: ProviderContext): Promise<EnvironmentState>
   /** All environments of this namespace, whoever made them. */
   list(ctx: ProviderContext): Promise<readonly EnvironmentState[]>
-  /** Returns when processes can be executed in it: state `running`. */
+  /**
+   * Returns when processes can be executed in it: state `running`, with `startedAt`. Wished ports are published again at
+   * every start; one that is in use is HOLM_PORT_TAKEN (here or from `create`).
+   */
   start(name: string, ctx: ProviderContext): Promise<EnvironmentState>
-  /** SIGTERM to the main process, after `graceMs` SIGKILL. Returns state `stopped` (or `absent`). */
+  /**
+   * SIGTERM to the main process, after `graceMs` SIGKILL; every process inside ends with it, also those in the background.
+   * A paused environment can be stopped, and removed. Returns state `stopped` (or `absent`).
+   */
   stop(name: string, options: StopOptions, ctx: ProviderContext): Promise<EnvironmentState>
   /**
    * Starts a program inside; resolves when it runs. A missing program exits 127, a non-executable one 126, as in a shell.
-   * An environment that is not running is HOLM_ENVIRONMENT_NOT_RUNNING. Aborting `ctx.signal` kills the program.
+   * An environment that is not running, a paused one included, is HOLM_ENVIRONMENT_NOT_RUNNING. What the program leaves in
+   * the background goes on. Aborting `ctx.signal` kills the program and its children, and so does a signal from
+   * `Process.kill` reach them; a program whose environment is removed ends.
    */
   exec(name: string, request: ExecRequest, ctx: ProviderContext): Promise<Process>
-  /** Stops it if needed and removes everything of it; named volumes only when asked. */
+  /**
+   * Stops it if needed and removes everything of it; named volumes only when asked, and never one that another environment
+   * uses. Clones of it live on.
+   */
   remove(name: string, options: RemoveOptions, ctx: ProviderContext): Promise<void>
 }
 
@@ -133,15 +157,18 @@ export interface EnvironmentState {
   /** User that programs run as when a request names none, where the provider knows; `exec` is quicker when it is told. */
   readonly user?: string
   readonly labels: Readonly<Record<string, string>>
+  /** Empty unless it runs. */
   readonly ports: readonly PortBinding[]
+  /** What was asked for, with what enforces it; it may be empty while nothing runs. */
   readonly limits: readonly AppliedLimit[]
 }
 
 export interface ExecRequest {
   readonly argv: readonly string[]
   readonly cwd?: string
+  /** Wins over the spec's env, for this call alone. PATH is always set; nothing of holm's own environment gets inside. */
   readonly env?: Readonly<Record<string, string>>
-  /** Name or numeric id, optionally with ":group". */
+  /** Name or numeric id, optionally with ":group"; a numeric id needs no entry in the environment's user database. */
   readonly user?: string
   readonly stdin?: 'pipe' | 'ignore'
   readonly pty?: TerminalSize

@@ -229,6 +229,7 @@ function containerLabels(input: ConfigInput): Record<string, string> {
     [label.namespace]: input.namespace,
     [label.name]: spec.name,
     [label.keys]: JSON.stringify(Object.keys(spec.labels)),
+    [label.env]: JSON.stringify(Object.keys(spec.env)),
     [label.limits]: JSON.stringify(wantedLimits(spec)),
     [label.attempt]: input.attempt,
     ...(input.network !== undefined && { [label.network]: input.network }),

@@ -18,6 +18,8 @@ export interface CreateRequest {
   readonly image?: string
   /** Labels for the container alone. */
   readonly labels?: Readonly<Record<string, string>>
+  /** Variables of the image that the container shall not have. */
+  readonly unset?: readonly string[]
 }
 
 /** One call when all is there: the base is looked for only when the engine says that it is missing. */
@@ -42,7 +44,13 @@ export async function createEnvironment(
     network,
     imageUser,
   })
-  const options = { ...config, Labels: { ...config.Labels, ...request.labels } }
+  // A key alone takes away what the image has.
+  const unset = (request.unset ?? []).filter((key) => !(key in spec.env))
+  const options = {
+    ...config,
+    Env: [...(config.Env ?? []), ...unset],
+    Labels: { ...config.Labels, ...request.labels },
+  }
   try {
     return await engine.use({ ctx, action: `create ${spec.name}` }, (docker, abortSignal) =>
       createContainer({

@@ -99,6 +99,11 @@ const rules: readonly { readonly match: RegExp; readonly code: ErrorCode; readon
     hint: 'Free space on the disk that holds the engine’s data.',
   },
   {
+    match: /no such image/i,
+    code: 'HOLM_IMAGE_MISSING',
+    hint: 'Try again: the image was removed in this moment.',
+  },
+  {
     match: /bind source path does not exist|statfs .*no such file/i,
     code: 'HOLM_ENVIRONMENT_FAILED',
     hint: 'Create the folder, or correct the mount of the blueprint.',

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { HolmError } from '@holm/core'
 import type { FilesFacet } from '@holm/core'
+import { forgetCommits } from './commits.ts'
 import type { Engine } from './engine.ts'
 import { engineError, parseFailure } from './engine-errors.ts'
 import { containerName } from './names.ts'
@@ -16,6 +17,7 @@ export function filesFacet(engine: Engine): FilesFacet {
           await container
             .putArchive(Readable.from(tar), { path, abortSignal })
             .catch((error: unknown) => throwMissing(error, path))
+          await forgetCommits(docker, (await container.inspect()).Id)
         },
       )
     },

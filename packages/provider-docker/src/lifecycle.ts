@@ -1,6 +1,7 @@
 import { HolmError } from '@holm/core'
 import type { EnvironmentState, ProviderContext, RemoveOptions, StopOptions } from '@holm/core'
 import type Docker from 'dockerode'
+import { releaseCommit, removeCommits, removeUnlessUsed } from './commits.ts'
 import type { Engine } from './engine.ts'
 import { notFound, parseFailure } from './engine-errors.ts'
 import { ignoreMissing } from './images.ts'
@@ -224,20 +225,16 @@ function ignoreInUse(error: unknown): void {
   if (status !== 409 && status !== 404) throw error
 }
 
-/** Images made for this environment alone: its snapshots, and what it was cloned from. What another one uses stays. */
+/** Images made for this environment alone: its snapshots, what it was cloned from, and what its clones came from. */
 async function removeImages(docker: Docker, info: Docker.ContainerInspectInfo): Promise<void> {
   const snapshots = { label: [`${label.snapshotOf}=${info.Name.replace(/^\//, '')}`] }
   const images = await docker.listImages({ filters: JSON.stringify(snapshots) })
   const clone = info.Config.Labels?.[label.clone]
-  const ids = [...images.map(({ Id }) => Id), ...(clone ? [clone] : [])]
-  await Promise.all(
-    ids.map((id) =>
-      docker
-        .getImage(id)
-        .remove()
-        .catch(() => {}),
-    ),
-  )
+  await Promise.all([
+    ...images.map(({ Id }) => removeUnlessUsed(docker, Id)),
+    removeCommits(docker, info.Id),
+    clone ? releaseCommit(docker, clone) : undefined,
+  ])
 }
 
 /** The container's description, or HOLM_ENVIRONMENT_NOT_FOUND. */

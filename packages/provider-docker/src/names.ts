@@ -21,7 +21,16 @@ export const label = {
   snapshotOf: `${ownPrefix}snapshot-of`,
   snapshot: `${ownPrefix}snapshot`,
   base: `${ownPrefix}base`,
+  /** Of a container: id of the image it was cloned from. */
   clone: `${ownPrefix}clone`,
+  /** Of an image: id of the container whose files it holds. */
+  cloneOf: `${ownPrefix}clone-of`,
+  /** Of an image: not empty when the container ran, and the image is one clone's alone. */
+  cloneMoment: `${ownPrefix}clone-moment`,
+  /** Keys of the spec's env, which a clone does not take over. */
+  env: `${ownPrefix}env`,
+  /** Of an image: keys in its env that no container made from it may have. */
+  unset: `${ownPrefix}unset`,
 } as const
 
 export function containerName(namespace: string, name: string): string {

@@ -59,13 +59,26 @@ function snapshotLabels(engine: Engine, { name, snapshot }: SnapshotRequest): Re
 export async function commitContainer(
   docker: Docker,
   info: Docker.ContainerInspectInfo,
-  image: { readonly reference: string; readonly labels: Readonly<Record<string, string>> },
-): Promise<void> {
+  image: {
+    readonly reference: string
+    readonly labels: Readonly<Record<string, string>>
+    readonly env?: Readonly<Record<string, string>>
+  },
+): Promise<string> {
   const [repo, tag] = image.reference.split(':')
-  const changes = Object.entries(image.labels).map(([key, value]) => `LABEL ${key}=${JSON.stringify(value)}`)
-  await docker
+  const changes = [
+    ...Object.entries(image.labels).map(([key, value]) => `LABEL ${key}=${quoteInstruction(value)}`),
+    ...Object.entries(image.env ?? {}).map(([key, value]) => `ENV ${key}=${quoteInstruction(value)}`),
+  ]
+  const made: { readonly Id: string } = await docker
     .getContainer(info.Id)
     .commit({ repo, tag, changes: changes.join('\n'), pause: info.State.Running && !info.State.Paused })
+  return made.Id
+}
+
+/** A value in double quotes as a Dockerfile has it: `$` would be looked up, a backslash escapes. */
+function quoteInstruction(value: string): string {
+  return `"${value.replaceAll(/[\\"$]/g, String.raw`\$&`)}"`
 }
 
 function taken({ name, snapshot }: SnapshotRequest): HolmError {

@@ -1,5 +1,6 @@
 import { describeProvider } from '@holm/testkit'
 import plugin, { createEngine, createProvider } from '../src/index.ts'
+import { label } from '../src/names.ts'
 import manifest from '../package.json' with { type: 'json' }
 import { loadLiveBase, liveSkip, namespace } from './live.ts'
 
@@ -9,11 +10,18 @@ describeProvider('docker', {
   create() {
     const host = process.env['HOLM_TEST_DOCKER_HOST']
     const engine = createEngine({ namespace: namespace('kit'), env: {}, platform: process.platform, host })
-    return { provider: createProvider(engine), dispose: engine.dispose }
+    return {
+      provider: createProvider(engine),
+      dispose: engine.dispose,
+      networks: async () => {
+        const docker = await engine.docker()
+        const filters = { label: [`${label.namespace}=${engine.namespace}`] }
+        return (await docker.listNetworks({ filters })).map(({ Name }) => Name)
+      },
+    }
   },
   base,
   manifest: manifest.holm as never,
   plugin,
   unavailable: liveSkip(),
-  skip: { 'network: an unknown network is refused': 'docker makes a named network when it is missing' },
 })

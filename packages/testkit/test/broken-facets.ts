@@ -28,6 +28,8 @@ export const brokenFacets: readonly Broken[] = [
       'manifest: facets are those of the manifest',
       'clone: a clone has the files, the new name and the new labels',
       'clone: clone and origin are independent',
+      'clone: everything but the files is as the spec says',
+      'clone: hostname and limits are those of the spec',
       'clone: several clones can be made at once',
       'clone: a taken name with other labels is a conflict',
       'clone: an unknown name is refused',
@@ -155,5 +157,83 @@ export const brokenFacets: readonly Broken[] = [
       'files: what is put in arrives with content, mode and awkward names',
       'files: it works while the environment is stopped',
     ],
+  },
+  {
+    what: 'a checkpoint is restored to a stop',
+    breakIt: (provider) => ({
+      snapshots: {
+        ...facet(provider, 'snapshots'),
+        restore: async (name, snapshot, ctx) => {
+          await facet(provider, 'snapshots').restore(name, snapshot, ctx)
+          return provider.stop(name, { graceMs: 0 }, ctx)
+        },
+      },
+    }),
+    suites: ['checkpoints'],
+    fails: [
+      'checkpoints: restore puts the files back and leaves it running',
+      'checkpoints: a stopped environment can be restored to it',
+    ],
+  },
+  {
+    what: 'a checkpoint is only a snapshot',
+    breakIt: (provider) => ({ checkpoints: { create: facet(provider, 'snapshots').create } }),
+    suites: ['checkpoints'],
+    fails: [
+      'checkpoints: restore puts the files back and leaves it running',
+      'checkpoints: a stopped environment can be restored to it',
+      'checkpoints: it is listed and removed with the snapshots',
+      'checkpoints: a stopped environment is refused',
+    ],
+  },
+  {
+    what: 'an export follows mounts',
+    breakIt: (provider) => ({
+      export: {
+        rootfs: async function* (name, ctx) {
+          const child = await provider.exec(
+            name,
+            { argv: ['tar', '-chf', '-', '--numeric-owner', '.'], cwd: '/' },
+            ctx,
+          )
+          child.stderr.resume()
+          yield* child.stdout as AsyncIterable<Uint8Array>
+        },
+      },
+    }),
+    suites: ['export'],
+    fails: [
+      'export: files, modes, owners, links and awkward names are in the tar',
+      'export: contents of mounts are left out',
+      'export: running and stopped give the same files',
+      'export: an abort ends it',
+    ],
+  },
+  {
+    what: 'resize only says so',
+    breakIt: (provider) => ({
+      resize: {
+        resize: async (name, { pids }, ctx) => {
+          const state = await provider.inspect(name, ctx)
+          const limits = state.limits.map((each) =>
+            each.name === 'pids' && pids !== undefined ? { ...each, value: pids } : each,
+          )
+          return { ...state, limits }
+        },
+      },
+    }),
+    suites: ['resize'],
+    fails: [
+      'resize: a new limit is applied, told and kept, and the others stay',
+      'resize: an unknown name is refused',
+    ],
+  },
+  {
+    what: 'a network is made and nobody can tell',
+    breakIt: (provider) => ({
+      create: (spec, ctx) => provider.create({ ...spec, network: 'default' }, ctx),
+    }),
+    suites: ['network'],
+    fails: ['network: an unknown network is refused, or made and removed with its last environment'],
   },
 ]

@@ -112,6 +112,34 @@ export const cloneSuite: Suite = {
       await kit.provider.remove(name, { volumes: true }, kit.context())
       assert.equal(await kit.output(spec.name, ['cat', 'file']), 'changed', 'a clone outlives its origin')
     },
+    'everything but the files is as the spec says': async (kit) => {
+      const target = '/mnt/of-origin'
+      const mounted = kit.provider.traits.mounts.includes('volume')
+      const volume = { type: 'volume', source: `${kit.name()}-vol`, target, readonly: false } as const
+      const env = { HOLM_T_ORIGIN: 'origin', HOLM_T_BOTH: 'origin' }
+      const name = await kit.start({ env, mounts: mounted ? [volume] : [] })
+      if (mounted) await kit.output(name, { argv: ['sh', '-c', 'printf x > of-origin'], cwd: target })
+      const spec = kit.spec({ env: { HOLM_T_BOTH: 'clone', HOLM_T_CLONE: 'clone' } })
+      const state = await requireFacet(kit.provider, 'clone').clone(name, spec, kit.context())
+      assertState(kit, state, { name: spec.name, status: 'stopped' })
+      assert.equal((await kit.inspect(name)).status, 'running', 'the origin goes on')
+      await kit.provider.start(spec.name, kit.context())
+      const script = 'printf "%s|%s|%s" "${HOLM_T_ORIGIN-unset}" "$HOLM_T_BOTH" "$HOLM_T_CLONE"'
+      assert.equal(await kit.output(spec.name, ['sh', '-c', script]), 'unset|clone|clone')
+      if (!mounted) return
+      const { text } = await kit.run(spec.name, { argv: ['ls', `.${target}`], cwd: '/' })
+      assert.ok(!text.includes('of-origin'), 'what lies in a mount of the origin is not cloned')
+    },
+    'hostname and limits are those of the spec': async (kit) => {
+      const name = await kit.create({ hostname: 'origin-host', resources: { pids: 111 } })
+      const spec = kit.spec({ hostname: 'clone-host', resources: { pids: 99 } })
+      await requireFacet(kit.provider, 'clone').clone(name, spec, kit.context())
+      const { limits } = await kit.provider.start(spec.name, kit.context())
+      if (kit.provider.traits.limits.includes('pids'))
+        assert.equal(limits.find((each) => each.name === 'pids')?.value, 99)
+      if (kit.provider.traits.isolation === 'none') return
+      assert.equal((await kit.output(spec.name, ['cat', '/proc/sys/kernel/hostname'])).trim(), 'clone-host')
+    },
     'several clones can be made at once': async (kit) => {
       const name = await kit.create()
       const specs = Array.from({ length: 3 }, () => kit.spec())

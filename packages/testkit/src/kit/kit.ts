@@ -19,6 +19,8 @@ export interface Subject {
   readonly provider: Provider
   /** Parts of the context it is called with; give a `runner` when the provider starts programs. */
   readonly context?: Partial<Omit<ProviderContext, 'signal'>>
+  /** Networks in the runtime that carry this provider's label; for one that makes a named network when it is missing. */
+  networks?(): Promise<readonly string[]>
   dispose?(): Promise<void> | void
 }
 
@@ -69,6 +71,8 @@ export interface Kit {
   readonly folder: string
   readonly repeat: number
   readonly parallel: number
+  /** Networks that the provider has made, where the subject can tell. */
+  readonly networks: Subject['networks']
   /** Name of a variable that is in this process' environment and must be in no other. */
   readonly canary: string
   /** A fresh context; its signal never fires unless one is given. */
@@ -121,7 +125,7 @@ export async function openKit(options: ProviderKitOptions): Promise<KitSession> 
   await sweep(provider, context())
   const own = createTracker(provider, context)
   const kit: Kit = {
-    ...createBasics({ provider, options, context }),
+    ...createBasics({ provider, options, context, networks: subject.networks?.bind(subject) }),
     name: own.name,
     spec: (overrides = {}) => own.spec({ base: options.base, ...options.spec, ...overrides }),
     create: async (overrides) => {
@@ -152,7 +156,7 @@ export async function openKit(options: ProviderKitOptions): Promise<KitSession> 
 
 /** What `openKit` adds. */
 type Made = 'name' | 'spec' | 'create' | 'start' | 'shared' | 'onTidy' | 'canary'
-type Basics = Pick<Kit, 'provider' | 'options' | 'context'>
+type Basics = Pick<Kit, 'provider' | 'options' | 'context' | 'networks'>
 
 function createBasics(basics: Basics): Omit<Kit, Made> {
   const { provider, options, context } = basics

@@ -3,25 +3,25 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { HolmError, assertNotAborted } from '@holm/core'
-import type {
-  AppliedLimit,
-  Base,
-  EnvironmentSpec,
-  EnvironmentState,
-  Mount,
-  ProviderContext,
-} from '@holm/core'
+import type { Base, EnvironmentSpec, EnvironmentState, Mount, ProviderContext } from '@holm/core'
 import { applyFault } from './faults.ts'
-import { linkMount, linkPrograms, makeFiles } from './folders.ts'
+import { linkMount, linkPrograms, makeFiles, unlinkMount } from './folders.ts'
+import { limitsOf } from './resize.ts'
 import { stateOf, type MemoryRuntime } from './runtime.ts'
 import type { MemoryRecord } from './store.ts'
 
 let made = 0
 
-/** Makes an environment whose files start as a copy of `template` (default: what its base holds). */
+/** Whose files a new environment starts with. */
+export interface Origin {
+  readonly id: string
+  readonly mounts: readonly Mount[]
+}
+
+/** Makes an environment whose files start as a copy of the origin's, else of what its base holds. */
 export async function createEnvironment(
   runtime: MemoryRuntime,
-  request: { readonly spec: EnvironmentSpec; readonly template?: string },
+  request: { readonly spec: EnvironmentSpec; readonly origin?: Origin },
   ctx: ProviderContext,
 ): Promise<EnvironmentState> {
   const { spec } = request
@@ -31,7 +31,7 @@ export async function createEnvironment(
   const existing = await reserve(runtime, record)
   if (existing) return stateOf(runtime, existing)
   try {
-    await makeAll(runtime, { record, template: request.template ?? templateOf(runtime, spec.base) }, ctx)
+    await makeAll(runtime, { record, ...request }, ctx)
     return stateOf(runtime, await finish(runtime, record))
   } catch (error) {
     await discard(runtime, record)
@@ -80,25 +80,12 @@ function newRecord(runtime: MemoryRuntime, spec: EnvironmentSpec): MemoryRecord 
     env: spec.env,
     mounts: spec.mounts,
     requestedPorts: spec.ports,
-    limits: limitsOf(spec),
+    limits: limitsOf(spec.resources),
     status: 'creating',
     ports: [],
     groups: [],
     snapshots: [],
   }
-}
-
-/** The fake enforces nothing, and says so. */
-function limitsOf({ resources }: EnvironmentSpec): AppliedLimit[] {
-  const wanted = {
-    cpus: resources.cpus,
-    memory: resources.memoryBytes,
-    disk: resources.diskBytes,
-    pids: resources.pids,
-  }
-  return Object.entries(wanted).flatMap(([name, value]) =>
-    value === undefined ? [] : [{ name: name as AppliedLimit['name'], value, enforcedBy: null }],
-  )
 }
 
 /** Takes the name, or returns the environment that has it already. */
@@ -117,18 +104,26 @@ function reserve(runtime: MemoryRuntime, record: MemoryRecord): Promise<MemoryRe
 
 async function makeAll(
   runtime: MemoryRuntime,
-  { record, template }: { record: MemoryRecord; template: string | undefined },
+  { record, spec, origin }: { record: MemoryRecord; spec: EnvironmentSpec; origin?: Origin },
   ctx: ProviderContext,
 ): Promise<void> {
   const files = runtime.folders.filesOf(record.id)
   ctx.progress({ message: `making ${record.name}` })
   await linkPrograms(runtime.folders.bin, runtime.options.programs ?? {})
-  await makeFiles(files, template)
+  await makeFiles(files, origin ? runtime.folders.filesOf(origin.id) : templateOf(runtime, spec.base))
+  for (const mount of origin?.mounts ?? []) await unlinkMount(files, mount)
+  if (!origin && spec.base.kind === 'rootfs') await unpackBase(files, spec.base.path, ctx)
   await applyFault(runtime.faults['create'], ctx)
   for (const [index, mount] of record.mounts.entries()) {
     await linkMount(files, mount, await sourceOf(runtime, { record, mount, index }))
   }
   assertNotAborted(ctx.signal)
+}
+
+async function unpackBase(files: string, path: string, ctx: ProviderContext): Promise<void> {
+  const { code, stderr } = await ctx.runner.run(['tar', '-xpf', path, '-C', files], { signal: ctx.signal })
+  if (code === 0) return
+  throw new HolmError('HOLM_BASE_INVALID', `${path} cannot be unpacked: ${stderr.trim().slice(-300)}`)
 }
 
 async function sourceOf(

@@ -5,10 +5,13 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HolmError, assertNotAborted } from '@holm/core'
 import type { Facets, LogChunk, LogsOptions, ProviderContext } from '@holm/core'
+import { createCheckpoints } from './checkpoints.ts'
 import { createEnvironment } from './create.ts'
+import { exportRootfs } from './export.ts'
 import { mapInside } from './folders.ts'
 import { listMembers, signalGroups, type GroupMember } from './groups.ts'
 import { createImages } from './images.ts'
+import { createResize } from './resize.ts'
 import { assertRunning, stateOf, type MemoryRuntime } from './runtime.ts'
 import { createSnapshots } from './snapshots.ts'
 
@@ -30,10 +33,12 @@ export function createFacets(runtime: MemoryRuntime): Facets {
     clone: {
       clone: async (name, spec, ctx) => {
         await runtime.enter('clone.clone', ctx, name)
-        const { id } = await runtime.find(name)
-        return createEnvironment(runtime, { spec, template: runtime.folders.filesOf(id) }, ctx)
+        return createEnvironment(runtime, { spec, origin: await runtime.find(name) }, ctx)
       },
     },
+    checkpoints: createCheckpoints(runtime),
+    export: { rootfs: (name, ctx) => exportRootfs(runtime, name, ctx) },
+    resize: createResize(runtime),
   }
 }
 

@@ -102,6 +102,13 @@ export async function linkMount(files: string, mount: Mount, source: string): Pr
   await symlink(source, target).catch(ignoreExisting)
 }
 
+/** What is left of a mount in a copy of the files: an empty folder. */
+export async function unlinkMount(files: string, mount: Mount): Promise<void> {
+  const target = mapInside(files, mount.target)
+  await rm(target, { recursive: true, force: true })
+  await mkdir(target, { recursive: true })
+}
+
 function ignoreExisting(error: unknown): void {
   if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
 }

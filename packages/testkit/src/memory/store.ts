@@ -21,7 +21,7 @@ export interface MemoryRecord {
   readonly env: Readonly<Record<string, string>>
   readonly mounts: readonly Mount[]
   readonly requestedPorts: readonly PortRequest[]
-  readonly limits: readonly AppliedLimit[]
+  limits: readonly AppliedLimit[]
   status: Exclude<EnvironmentStatus, 'absent'>
   startedAt?: string
   reason?: string

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { AppliedLimit, LimitName, Resources } from '@holm/core'
 import type { Kit, Suite } from '../kit/kit.ts'
-import { assertRejects } from '../kit/expect.ts'
+import { assertCode } from '../kit/expect.ts'
 
 const mebibyte = 1024 * 1024
 
@@ -61,20 +61,35 @@ export const networkSuite: Suite = {
       const routes = (await kit.output(name, ['cat', '/proc/net/route'])).trim().split('\n').slice(1)
       assert.deepEqual(routes, [])
     },
-    'an unknown network is refused': async (kit) => {
-      const spec = kit.spec({ network: 't-no-such-network' })
-      const codes = [
-        'HOLM_BLUEPRINT_UNSUPPORTED',
-        'HOLM_ENVIRONMENT_FAILED',
-        'HOLM_BLUEPRINT_INVALID',
-      ] as const
-      await assertRejects(
-        kit.provider.create(spec, kit.context()).then(() => kit.provider.start(spec.name, kit.context())),
-        codes,
-        'create and start',
+    'an unknown network is refused, or made and removed with its last environment': async (kit) => {
+      const network = `${kit.name()}-net`
+      const spec = kit.spec({ network })
+      const start = kit.provider
+        .create(spec, kit.context())
+        .then(() => kit.provider.start(spec.name, kit.context()))
+      const refusal = await start.then(
+        () => undefined,
+        (error: unknown) => error ?? 'nothing',
       )
+      if (refusal === undefined) await assertOwnNetwork(kit, network, spec.name)
+      else assertCode(refusal, refusals, 'create and start')
     },
   },
+}
+
+const refusals = ['HOLM_BLUEPRINT_UNSUPPORTED', 'HOLM_ENVIRONMENT_FAILED', 'HOLM_BLUEPRINT_INVALID'] as const
+
+/** The network exists for as long as an environment uses it. */
+async function assertOwnNetwork(kit: Kit, network: string, first: string): Promise<void> {
+  const { networks } = kit
+  if (!networks) assert.fail(`the provider made the network ${network}: give the kit \`networks\``)
+  const made = async (): Promise<boolean> => (await networks()).some((each) => each.endsWith(network))
+  assert.ok(await made(), 'the network carries the label of the provider')
+  const second = await kit.start({ network })
+  await kit.provider.remove(first, { volumes: true }, kit.context())
+  assert.ok(await made(), 'a network in use stays')
+  await kit.provider.remove(second, { volumes: true }, kit.context())
+  assert.ok(!(await made()), 'the network is removed with its last environment')
 }
 
 async function startLimited(kit: Kit, limit: LimitName): Promise<{ name: string; state: AppliedLimit }> {
