@@ -7,12 +7,27 @@ const identifier = /^[A-Za-z_$][\w$]*$/
 
 /** Modules that cost milliseconds to load and that many commands never use: loaded by the first call of one of their functions. */
 const lazyModules: ReadonlySet<string> = new Set(
-  ['child_process', 'crypto', 'http', 'https', 'net', 'readline', 'tls', 'zlib'].map((id) => `node:${id}`),
+  [
+    'child_process',
+    'crypto',
+    'fs/promises',
+    'http',
+    'https',
+    'net',
+    'os',
+    'readline',
+    'readline/promises',
+    'stream/promises',
+    'timers/promises',
+    'tls',
+    'zlib',
+  ].map((id) => `node:${id}`),
 )
 
 /**
- * Names that can be taken from a module of Node's without running anything: a getter such as `http.WebSocket` loads what
- * it stands for (30 ms there), so it stays behind the default export.
+ * Names that can be taken from a module of Node's. A getter such as `http.WebSocket` loads what it stands for (30 ms there),
+ * so it stays behind the default export. Many getters turn into values at their first use, which some tool of the build has
+ * made already: what keeps them from running is that names nobody imports are left out of the bundle, hence PURE below.
  */
 function plainNames(builtin: object): string[] {
   return Object.entries(Object.getOwnPropertyDescriptors(builtin)).flatMap(([name, { get }]) =>
@@ -27,8 +42,9 @@ export function renderBuiltin(id: string): string {
   if (lazyModules.has(id)) return renderLazy(id, builtin, names)
   return [
     `const builtin = process.getBuiltinModule(${JSON.stringify(id)})`,
+    'const take = (name) => builtin[name]',
     'export default builtin',
-    ...names.map((name) => `export const ${name} = builtin.${name}`),
+    ...names.map((name) => `export const ${name} = /* @__PURE__ */ take('${name}')`),
   ].join('\n')
 }
 

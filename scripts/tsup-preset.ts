@@ -1,5 +1,9 @@
+import { createHash } from 'node:crypto'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { defineConfig } from 'tsup'
 import { builtinModulesPlugin } from './builtin-modules.ts'
+import { root } from './root.ts'
 
 type Overrides = Exclude<Parameters<typeof defineConfig>[0], unknown[] | ((...args: never[]) => unknown)>
 
@@ -17,9 +21,19 @@ export function preset(
     dts: false,
     sourcemap: true,
     clean: true,
+    define: { HOLM_BUILD: JSON.stringify(hashBlueprintSources()) },
     ...overrides,
     // With tsup's plugin for the prefix `node:`, ours would never see an import.
     removeNodeProtocol: false,
     esbuildPlugins: [...(overrides.esbuildPlugins ?? []), builtinModulesPlugin],
   })
+}
+
+/** What is remembered of a blueprint holds as long as the code that reads blueprints is the same. */
+function hashBlueprintSources(): string {
+  const folder = join(root, 'packages', 'core', 'src')
+  const hash = createHash('sha256')
+  for (const path of globSync('{blueprint.ts,host/blueprint/**/*.ts}', { cwd: folder }).toSorted())
+    hash.update(path).update(readFileSync(join(folder, path)))
+  return hash.digest('hex').slice(0, 16)
 }

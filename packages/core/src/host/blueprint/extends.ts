@@ -10,6 +10,7 @@ import { homeOf, resolveHostPath } from './parse-mounts.ts'
 import { mergeLayers } from './merge-layers.ts'
 import { nearNames } from '../did-you-mean.ts'
 import { parseDocument } from './parse-document.ts'
+import { withLayerCache } from './layer-cache.ts'
 import { assertBlueprintLayer, withoutNulls } from './validate-native.ts'
 import type { Blueprint } from '../../blueprint.ts'
 import type { BlueprintContext, BlueprintSource } from './blueprint-context.ts'
@@ -41,7 +42,7 @@ async function collect(source: BlueprintSource, chain: readonly string[], walk: 
   if (chain.includes(name)) throw cycle([...chain.slice(chain.indexOf(name)), name])
   if (walk.done.has(name)) return
   if (chain.length >= mostLayers) throw cycle(chain)
-  const layer = await readLayer(source)
+  const layer = await readLayer(source, walk.context)
   const parents = layer['extends'] ?? []
   for (const reference of typeof parents === 'string' ? [parents] : (parents as readonly string[])) {
     await collect(await findParent(reference, source, walk.context), [...chain, name], walk)
@@ -50,10 +51,13 @@ async function collect(source: BlueprintSource, chain: readonly string[], walk: 
   walk.layers.push(anchorPaths(layer, source))
 }
 
-async function readLayer(source: BlueprintSource): Promise<BlueprintLayer> {
+async function readLayer(source: BlueprintSource, { paths }: BlueprintContext): Promise<BlueprintLayer> {
   const name = nameSource(source)
-  const document = await parseDocument(await readSource(source), name)
-  return assertBlueprintLayer(document.value, name, document)
+  const text = await readSource(source)
+  return withLayerCache({ source: name, text, folder: paths.cache }, async () => {
+    const document = await parseDocument(text, name)
+    return assertBlueprintLayer(document.value, name, document)
+  })
 }
 
 function cycle(path: readonly string[]): HolmError {
