@@ -24,6 +24,8 @@ afterEach(() => holm.dispose())
 async function expectWarned(...says: readonly string[]): Promise<void> {
   const up = await expectCode(holm, ['up'], 0)
   for (const part of says) expect(up.stderr).toContain(part)
+  // A plugin is named where the sentence names it, and not once more before it.
+  expect(up.stderr).not.toMatch(/^warning: (.+): plugin \1 /m)
   const exec = await expectCode(holm, ['exec', '--', 'echo', 'in'], 0)
   expect(exec.stdout).toBe('in\n')
   await expectCode(holm, ['destroy', '--yes'], 0)
@@ -122,6 +124,43 @@ test.each(['afterUp', 'onEvent'])('a tap that throws in %s is a warning, once', 
   addPlugin(holm, `api.hook('${hook}', () => { throw new Error('boom') })`)
   const up = await expectCode(holm, ['up'], 0)
   expect(up.stderr.split(`failed in ${hook}: boom`)).toHaveLength(2)
+})
+
+test.each([
+  [
+    'a timer of a tap',
+    "api.hook('onEvent', ({ type, step }) => { if (type === 'step-started' && step === 'setup') setTimeout(() => { throw new Error('boom') }, 1) })",
+  ],
+  [
+    'a promise of a tap',
+    "api.hook('onEvent', ({ type, step }) => { if (type === 'step-started' && step === 'setup') void Promise.reject(new Error('boom')) })",
+  ],
+  ['a socket of its setup', "import('node:net').then((net) => net.connect('/nonexistent boom'))"],
+])('what %s throws ends up as an interrupt does, and leaves nothing', async (_what, setup) => {
+  holm.write('holm.yaml', 'name: one\nbase: host\nprovider: sandbox\nscripts: { setup: "sleep 60" }\n')
+  const before = await listResidue(holm)
+  addPlugin(holm, setup)
+  await expectError(holm, ['up'], {
+    exit: 4,
+    code: 'HOLM_PLUGIN_CRASH',
+    says: [join(holm.project, 'holm-fault.mjs'), 'failed outside of any call: ', 'boom'],
+    hint: `Fix or remove the plugin ${join(holm.project, 'holm-fault.mjs')}`,
+  })
+  expect(await listResidue(holm)).toEqual(before)
+})
+
+test('what a plugin throws while a command inside runs ends that command', async () => {
+  await expectCode(holm, ['up'], 0)
+  addPlugin(holm, "setTimeout(() => { throw new Error('boom') }, 1)")
+  const exec = await expectCode(holm, ['exec', '--', 'sleep', '60'], 4)
+  expect(exec.stderr).toContain('error HOLM_PLUGIN_CRASH: ')
+  usePlugins(holm, [])
+  const left = await expectCode(
+    holm,
+    ['exec', '--', 'sh', '-c', 'cat /proc/[0-9]*/cmdline | tr "\\0" " "'],
+    0,
+  )
+  expect(left.stdout).not.toContain('sleep 60')
 })
 
 test('a tap that vetoes a removal leaves the environment', async () => {

@@ -46,16 +46,23 @@ export interface Run extends CliOptions {
 /** Runs one command line to its end and returns the exit code; never throws. */
 export async function runCli(options: CliOptions): Promise<number> {
   const run = createRun(options)
+  const { escaped } = run.interrupts
   let code: number
+  let told: unknown
   try {
     code = await runCommandLine(run)
   } catch (error) {
+    // What ended the command is why, not what its end looked like.
+    told = escaped() ?? error
     run.progress.stop()
-    reportError(error, run)
-    code = exitCodeOf(error)
+    reportError(told, run)
+    code = exitCodeOf(told)
   }
   await closeRun(run)
-  return code
+  const late = escaped()
+  if (late === undefined || late === told) return code
+  run.streams.stderr.write(`${describeForPeople(late, run)}\n`)
+  return exitCodeOf(late)
 }
 
 function createRun(options: CliOptions): Run {
@@ -98,6 +105,8 @@ async function runCommandLine(run: Run): Promise<number> {
   const { definition, words } = found
   const input = await createInput(run, { definition, words })
   const result = (await definition.run(input)) ?? { data: null, text: '' }
+  const escaped = run.interrupts.escaped()
+  if (escaped) throw escaped
   run.progress.stop()
   await print(result, run)
   if (run.interrupts.signal.aborted && result.exitCode === undefined) return 130
@@ -160,14 +169,18 @@ function withHost(input: Omit<BuiltinInput, 'host'>, host: HostApi | undefined):
   }
 }
 
-function reportError(error: unknown, { line, streams, errorStyle, sanitize }: Run): void {
+function describeForPeople(error: unknown, { line, errorStyle, sanitize }: Run): string {
+  return formatError(error, { style: errorStyle, verbose: line.globals.has('verbose'), sanitize })
+}
+
+function reportError(error: unknown, run: Run): void {
+  const { line, streams, sanitize } = run
   if (line.globals.has('json')) {
     // One line: also the last one of a stream of JSON lines.
     streams.stdout.write(`${JSON.stringify(createErrorDocument(error, sanitize))}\n`)
     return
   }
-  const view = { style: errorStyle, verbose: line.globals.has('verbose'), sanitize }
-  streams.stderr.write(`${formatError(error, view)}\n`)
+  streams.stderr.write(`${describeForPeople(error, run)}\n`)
 }
 
 async function closeRun({ progress, interrupts, host, streams }: Run): Promise<void> {

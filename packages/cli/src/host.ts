@@ -12,9 +12,19 @@ export interface OpenHostOptions {
 
 export type OpenHost = (options: OpenHostOptions) => Promise<HostApi>
 
+let explain: ((cause: unknown) => HolmError) | undefined
+
+/** The error for what nobody caught. Without a host no plugin has run, and it can only be a bug. */
+export function explainEscape(cause: unknown): HolmError {
+  if (explain) return explain(cause)
+  const message = cause instanceof Error ? cause.message : String(cause)
+  return new HolmError('HOLM_BUG', message, { cause, hint: 'Run it again with -v, and report the output.' })
+}
+
 /** The host with the plugins that ship with the CLI. Nothing of it is loaded before this is called. */
 export const openHost: OpenHost = async ({ cwd, env, onEvent }) => {
-  const { createHost } = await import('@holm/core/host')
+  const { createHost, escapedError } = await import('@holm/core/host')
+  explain = escapedError
   return createHost({ cwd, env, onEvent, bundled: listBundledPlugins() })
 }
 

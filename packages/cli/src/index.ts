@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { readlinkSync } from 'node:fs'
 import { runCli } from './cli.ts'
-import { openHost } from './host.ts'
+import { explainEscape, openHost } from './host.ts'
 import { handledSignals } from './interrupts.ts'
 import { sanitize } from './sanitize.ts'
 import type { Streams } from './streams.ts'
@@ -19,18 +19,8 @@ const streams: Streams = {
   },
 }
 
-/** What a plugin lets escape after its call was over belongs to nobody: it is told like every other error, never as a stack. */
-function reportEscaped(error: unknown): void {
-  const message = sanitize(error instanceof Error ? error.message : String(error))
-  process.stderr.write(`error HOLM_BUG: something failed outside of any command: ${message}\n`)
-  process.stderr.write('hint: Try again without the plugins of the configuration; if it stays, report it.\n')
-  process.exit(70)
-}
-
 /** Runs holm as this process: its arguments, streams, signals and exit code. */
 export async function main(): Promise<void> {
-  process.on('uncaughtException', reportEscaped)
-  process.on('unhandledRejection', reportEscaped)
   const code = await runCli({
     argv: process.argv.slice(2),
     cwd: currentFolder(),
@@ -60,6 +50,9 @@ function currentFolder(): string {
  */
 function createSignals(): EventEmitter {
   const signals = new EventEmitter()
+  // What a plugin lets escape after its call was over: the command is ended as by Ctrl-C, and says whose fault it was.
+  for (const event of ['uncaughtException', 'unhandledRejection'])
+    process.on(event, (error: unknown) => signals.emit('escaped', explainEscape(error)))
   for (const signal of handledSignals) process.on(signal, () => signals.emit(signal, signal))
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,15 +1,19 @@
-import { HolmError } from '@holm/core'
+import { HolmError, exitCodeOf } from '@holm/core'
 
 /** Signals of the operating system that holm handles. */
 export const handledSignals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
 const handled = [...handledSignals, 'SIGPIPE'] as const
 const patienceMs = 2000
+/** Longer than any clean-up may take, milliseconds: after an escaped error nothing is sure to come to its end. */
+const escapeDeadlineMs = 20_000
 
 export interface Interrupts {
   /** Fires at the first signal, with HOLM_INTERRUPTED as the reason. */
   readonly signal: AbortSignal
   /** Sends signals to the handler instead; the result gives them back. */
   take(handler: (signal: NodeJS.Signals) => void): () => void
+  /** What a plugin, or holm itself, threw where nobody could catch it; it fires the signal like an interrupt. */
+  escaped(): HolmError | undefined
   close(): void
 }
 
@@ -43,8 +47,22 @@ export function createInterrupts({ source, say, exit, now = Date.now }: Interrup
     )
     controller.abort(new HolmError('HOLM_INTERRUPTED', `interrupted by ${signal}`))
   }
+  let escaped: HolmError | undefined
+  let deadline: NodeJS.Timeout | undefined
+  const onEscaped = (error: HolmError): void => {
+    if (escaped) return
+    escaped = error
+    say('something failed: stopping and cleaning up')
+    controller.abort(error)
+    deadline = setTimeout(() => {
+      say(`not cleaned up within ${escapeDeadlineMs / 1000} s: ${error.message}`)
+      exit(exitCodeOf(error))
+    }, escapeDeadlineMs)
+  }
   for (const signal of handled) source.on(signal, onSignal)
+  source.on('escaped', onEscaped)
   return {
+    escaped: () => escaped,
     signal: controller.signal,
     take(handler) {
       taken = handler
@@ -54,6 +72,8 @@ export function createInterrupts({ source, say, exit, now = Date.now }: Interrup
     },
     close() {
       for (const signal of handled) source.off(signal, onSignal)
+      source.off('escaped', onEscaped)
+      clearTimeout(deadline)
     },
   }
 }

@@ -42,6 +42,11 @@ export const errorTable = {
   HOLM_PLUGIN_PLATFORM: { exit: 4, meaning: 'The plugin does not run on this operating system.' },
   HOLM_PLUGIN_LOAD: { exit: 4, meaning: 'The plugin threw while it was imported.' },
   HOLM_PLUGIN_SETUP: { exit: 4, meaning: 'The plugin threw in its setup.' },
+  HOLM_PLUGIN_CRASH: {
+    exit: 4,
+    meaning:
+      'The plugin threw where nobody could catch it: in a timer, or in a promise that nobody waits for.',
+  },
   HOLM_PLUGIN_HOOK: { exit: 4, meaning: 'A tap of the plugin threw.' },
   HOLM_PLUGIN_INSTALL: { exit: 4, meaning: 'The plugin could not be installed.' },
   HOLM_HOOK_VETO: { exit: 4, meaning: 'A plugin refused the operation.' },
@@ -110,6 +115,21 @@ export function isHolmError(error: unknown, code?: ErrorCode): boolean {
 /** Exit code for any thrown value; 70 for what is not a HolmError. */
 export function exitCodeOf(error: unknown): number {
   return isHolmError(error) ? errorTable[error.code].exit : errorTable.HOLM_BUG.exit
+}
+
+/** For a program that is to be started, paused or measured in an environment that does not run: one wording for all providers. */
+export function notRunning(
+  name: string,
+  {
+    status = 'not running',
+    cause,
+  }: { readonly status?: 'not running' | 'paused'; readonly cause?: unknown } = {},
+): HolmError {
+  return new HolmError('HOLM_ENVIRONMENT_NOT_RUNNING', `environment ${name} is ${status}`, {
+    hint: `Start it with: holm start ${name}`,
+    details: { name },
+    cause,
+  })
 }
 
 /** Throws HOLM_INTERRUPTED when the signal has fired; keeps a HolmError given as the abort reason. */

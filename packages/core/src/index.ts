@@ -9,7 +9,15 @@ export type {
   PluginPaths,
 } from './plugin.ts'
 export type { AiBackend, EditorIntegration, Mesh } from './kinds.ts'
-export { HolmError, abortError, assertNotAborted, errorTable, exitCodeOf, isHolmError } from './errors.ts'
+export {
+  HolmError,
+  abortError,
+  assertNotAborted,
+  errorTable,
+  exitCodeOf,
+  isHolmError,
+  notRunning,
+} from './errors.ts'
 export type { ErrorCode, HolmErrorOptions } from './errors.ts'
 export { facetNames, facetTable, requireFacet } from './facets.ts'
 export type * from './facets.ts'

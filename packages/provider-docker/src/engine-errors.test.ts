@@ -23,11 +23,15 @@ describe('engineError', () => {
     [errno('ECONNREFUSED'), 'HOLM_PROVIDER_UNAVAILABLE', /nothing answers/],
     [errno('ECONNRESET'), 'HOLM_PROVIDER_UNAVAILABLE', /connection .* was lost/],
     [answer(404, 'No such container: holm-web'), 'HOLM_ENVIRONMENT_NOT_FOUND', /"web"/],
-    [answer(409, 'Container abc is not running'), 'HOLM_ENVIRONMENT_NOT_RUNNING', /"web"/],
+    [
+      answer(409, 'Container abc is not running'),
+      'HOLM_ENVIRONMENT_NOT_RUNNING',
+      /^environment web is not running$/,
+    ],
     [
       answer(409, 'Container abc is paused, unpause the container before exec'),
       'HOLM_ENVIRONMENT_NOT_RUNNING',
-      /"web"/,
+      /^environment web is paused$/,
     ],
     [answer(409, 'removal of container abc is already in progress'), 'HOLM_ENVIRONMENT_BUSY', /in progress/],
     [answer(500, 'write /x: no space left on device'), 'HOLM_DISK_FULL', /no space left/],

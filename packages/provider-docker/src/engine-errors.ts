@@ -1,4 +1,4 @@
-import { HolmError, abortError, isHolmError } from '@holm/core'
+import { HolmError, abortError, isHolmError, notRunning } from '@holm/core'
 import type { ErrorCode } from '@holm/core'
 import type { Connection } from './connection.ts'
 
@@ -133,8 +133,9 @@ function environmentError(
     return notFound(environment, cause)
   }
   // docker answers 409, podman 500.
-  if (notRunningWords.test(failure.message)) {
-    return notRunning(environment ?? 'it', cause)
+  if (environment !== undefined && notRunningWords.test(failure.message)) {
+    const status = /paused/i.test(failure.message) ? 'paused' : 'not running'
+    return notRunning(environment, { status, cause })
   }
   if (failure.status === 409) {
     return new HolmError(
@@ -154,13 +155,6 @@ function environmentError(
 export function notFound(name: string, cause?: unknown): HolmError {
   return new HolmError('HOLM_ENVIRONMENT_NOT_FOUND', `there is no environment "${name}"`, {
     hint: 'See `holm list` for what there is.',
-    cause,
-  })
-}
-
-export function notRunning(name: string, cause?: unknown): HolmError {
-  return new HolmError('HOLM_ENVIRONMENT_NOT_RUNNING', `the environment "${name}" is not running`, {
-    hint: `Start it with \`holm start ${name}\`.`,
     cause,
   })
 }

@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { notRunning } from '@holm/core'
 import type { MetricsFacet, MetricsSample } from '@holm/core'
 import type Docker from 'dockerode'
 import type { Engine } from './engine.ts'
-import { notRunning } from './engine-errors.ts'
 import { requireContainer } from './lifecycle.ts'
 
 /** Time between the two readings, milliseconds. */

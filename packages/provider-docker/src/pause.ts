@@ -1,6 +1,6 @@
+import { notRunning } from '@holm/core'
 import type { EnvironmentState, PauseFacet, ProviderContext } from '@holm/core'
 import type { Engine } from './engine.ts'
-import { notRunning } from './engine-errors.ts'
 import { requireContainer } from './lifecycle.ts'
 import { parseInspect } from './parse.ts'
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { HolmError } from '@holm/core'
+import { HolmError, notRunning } from '@holm/core'
 import type { PauseFacet } from '@holm/core'
 import { parseCgroupMounts, removeGroupsWhenEmpty } from './cgroup.ts'
 import { withLock } from './lock.ts'
@@ -46,12 +46,6 @@ export function createPause(session: Session): PauseFacet {
         return rest
       }),
   }
-}
-
-function notRunning(name: string): HolmError {
-  return new HolmError('HOLM_ENVIRONMENT_NOT_RUNNING', `environment ${name} is not running`, {
-    hint: `Run \`holm start ${name}\`.`,
-  })
 }
 
 function freezerFolder(group: string): string | null {

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { HolmError } from '@holm/core'
+import { notRunning } from '@holm/core'
 import type { ExecRequest, Process, ProviderContext } from '@holm/core'
 import { assertFolder, assertWords, entryArgv, entryEnvironment, resolveUser, spawnInside } from './exec.ts'
 import { layersOf } from './launch.ts'
@@ -65,13 +65,7 @@ export function createSession(options: SandboxOptions): Session {
     requireRunning: async (name) => {
       const record = await require(name)
       if (isRunning(record) && record.paused === undefined) return record
-      throw new HolmError(
-        'HOLM_ENVIRONMENT_NOT_RUNNING',
-        `environment ${name} is ${record.paused && isRunning(record) ? 'paused' : 'not running'}`,
-        {
-          hint: record.paused ? `Run \`holm resume ${name}\`.` : `Run \`holm start ${name}\`.`,
-        },
-      )
+      throw notRunning(name, { status: record.paused && isRunning(record) ? 'paused' : 'not running' })
     },
     exec: async (record, request, ctx) => {
       assertWords(request)

@@ -93,4 +93,15 @@ describe('progress on a terminal', () => {
     progress.stop()
     expect(read()).toBe('')
   })
+
+  it.each([
+    ['plugin p could not be imported: no', 'warning: plugin p could not be imported: no\n'],
+    ['p refused', 'warning: p refused\n'],
+    ['low disk of people', 'warning: p: low disk of people\n'],
+    ['see /p/file', 'warning: p: see /p/file\n'],
+  ])('names the plugin of the warning "%s" once', (message, shown) => {
+    const { progress, read } = setUp()
+    progress.onEvent({ type: 'warning', message, plugin: 'p' })
+    expect(read()).toBe(shown)
+  })
 })

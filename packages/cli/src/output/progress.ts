@@ -70,8 +70,15 @@ function renderWarning(
   { style, sanitize }: EventView,
 ): string {
   const hint = event.hint === undefined ? '' : `\n${style.accent('hint')}: ${sanitize(event.hint)}`
-  const plugin = event.plugin === undefined ? '' : `${sanitize(event.plugin)}: `
+  // Most warnings about a plugin name it in their own words.
+  const plugin =
+    event.plugin === undefined || names(event.message, event.plugin) ? '' : `${sanitize(event.plugin)}: `
   return `${style.caution('warning')}: ${plugin}${sanitize(event.message)}${hint}`
+}
+
+function names(message: string, plugin: string): boolean {
+  const literal = plugin.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
+  return new RegExp(String.raw`(?<![\w@/.-])${literal}(?![\w/-])`).test(message)
 }
 
 /** The line that stays when a step has ended; undefined for every other event. */

@@ -2,6 +2,7 @@ import type * as Tapable from 'tapable'
 import { HolmError, isHolmError } from '../errors.ts'
 import type { HookName, HookPayloads, HookTap } from '../hooks.ts'
 import type { Dispose } from '../plugin.ts'
+import { runAs } from './plugins/plugin-context.ts'
 
 export type HookShape = 'resolve' | 'select' | 'before' | 'after' | 'on'
 
@@ -154,7 +155,7 @@ function assertReturned(name: HookName, plugin: string, value: unknown): void {
 /** Runs a tap so that whatever it throws names its plugin (tapable itself loses who threw, and drops falsy errors). */
 async function callTap(name: HookName, tap: Tap, args: unknown[]): Promise<unknown> {
   try {
-    return await tap.fn(...(args as never[]))
+    return await runAs(tap.plugin, () => tap.fn(...(args as never[])))
   } catch (error) {
     return failTap(name, tap.plugin, error)
   }
@@ -295,7 +296,7 @@ export function createHooks(options: { readonly onWarning: (warning: HookWarning
   function attempt(name: HookName, tap: Tap, context: unknown): Promise<void> {
     const { plugin, fn } = tap
     return pending.track(
-      (async () => void (await fn(context as never)))().catch((cause: unknown) => {
+      runAs(plugin, async () => void (await fn(context as never))).catch((cause: unknown) => {
         if (told.has(tap)) return
         if (hookTable[name].shape === 'on') told.add(tap)
         const message = `plugin ${plugin} failed in ${name}: ${describeError(cause)}`

@@ -1,5 +1,6 @@
 export { createHost } from './create-host.ts'
 export type { HostOptions } from './create-context.ts'
+export { escapedError } from './plugins/plugin-context.ts'
 export { createRunner, definedOnly, readText } from './runner.ts'
 export type { RunnerOptions } from './runner.ts'
 export { neutralise, redact, sanitize } from './redact.ts'

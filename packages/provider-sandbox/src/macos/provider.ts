@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { HolmError, assertNotAborted } from '@holm/core'
+import { HolmError, assertNotAborted, notRunning } from '@holm/core'
 import type {
   EnvironmentSpec,
   EnvironmentState,
@@ -203,9 +203,7 @@ async function exec(
 ): Promise<Process> {
   const record = await session.require(name)
   if (stateNow(record, await loadBoot(ctx)).status !== 'running') {
-    throw new HolmError('HOLM_ENVIRONMENT_NOT_RUNNING', `environment ${name} is not running`, {
-      hint: `Run \`holm start ${name}\`.`,
-    })
+    throw notRunning(name)
   }
   const folder = session.folder(name)
   const { argv, env } = seatbeltCommand(record, {

@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { HolmError } from '@holm/core'
+import { HolmError, notRunning } from '@holm/core'
 import type { EnvironmentState, FacetName, Probe, ProviderContext, Traits } from '@holm/core'
 import { applyFault, waitFor, type Faults, type MemoryCall } from './faults.ts'
 import { createFolders, type MemoryFolders } from './folders.ts'
@@ -105,9 +105,7 @@ export function absentState(runtime: MemoryRuntime, name: string): EnvironmentSt
 
 export function assertRunning(record: MemoryRecord): void {
   if (record.status === 'running') return
-  throw new HolmError('HOLM_ENVIRONMENT_NOT_RUNNING', `environment ${record.name} is ${record.status}`, {
-    hint: `Start it: holm start ${record.name}.`,
-  })
+  throw notRunning(record.name, { status: record.status === 'paused' ? 'paused' : 'not running' })
 }
 
 function resolveRoot(options: MemoryOptions): string {

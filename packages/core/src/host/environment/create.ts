@@ -245,8 +245,18 @@ async function removeHalfMade({ host, plan, operation }: Work, cause: unknown): 
       `removed the half-made environment ${name}`,
       'Keep it for a look inside with: holm up --keep',
     )
+    warnOfVolumes(operation, plan.spec)
   }
   host.state.records.remove(name)
+}
+
+function warnOfVolumes(operation: Operation, { name, mounts }: EnvironmentSpec): void {
+  const named = mounts.flatMap((mount) => (mount.type === 'volume' ? (mount.source ?? []) : []))
+  if (named.length === 0) return
+  operation.warn(
+    `kept the ${named.length === 1 ? 'volume' : 'volumes'} ${named.join(', ')}, which may hold data of before`,
+    `Remove what no other environment uses with: holm destroy ${name} --volumes`,
+  )
 }
 
 function isConflict(error: unknown): boolean {

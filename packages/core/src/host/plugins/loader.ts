@@ -3,6 +3,7 @@ import type { PluginDefinition } from '../../plugin.ts'
 import type { Hooks } from '../hooks.ts'
 import { checkFit, type PluginDescriptor } from './descriptor.ts'
 import { importPlugin } from './import.ts'
+import { runAs } from './plugin-context.ts'
 import { createScope, type PluginSurroundings, type Registrations, type Scope } from './scope.ts'
 
 /** Imports and sets up plugins, each at most once. */
@@ -24,30 +25,13 @@ export interface LoaderOptions {
 }
 
 export function createLoader(options: LoaderOptions): Loader {
-  const { hooks, registrations } = options
   const loads = new Map<PluginDescriptor, Promise<Scope>>()
   const warned = new Set<PluginDescriptor>()
-
-  async function setUp(descriptor: PluginDescriptor): Promise<Scope> {
-    const definition = await importPlugin(descriptor)
-    assertAgreement(descriptor, definition)
-    const surroundings = options.apiFor(descriptor)
-    const config = await resolveConfig(descriptor, definition, surroundings.config)
-    const scope = createScope({ descriptor, surroundings, config, hooks, registrations })
-    try {
-      await definition.setup(scope.api)
-    } catch (error) {
-      await scope.dispose((cause) => options.onWarning(disposeError(descriptor, cause)))
-      throw setupError(descriptor, error)
-    }
-    options.onLoaded()
-    return scope
-  }
 
   async function load(descriptor: PluginDescriptor): Promise<void> {
     if (descriptor.error) throw descriptor.error
     const running =
-      loads.get(descriptor) ?? setUp(descriptor).catch((error: unknown) => refuse(descriptor, error))
+      loads.get(descriptor) ?? setUp(descriptor, options).catch((error: unknown) => refuse(descriptor, error))
     loads.set(descriptor, running)
     await running
   }
@@ -84,6 +68,52 @@ export function createLoader(options: LoaderOptions): Loader {
     async close() {
       for (const descriptor of [...loads.keys()].toReversed()) await dispose(descriptor)
     },
+  }
+}
+
+async function setUp(descriptor: PluginDescriptor, options: LoaderOptions): Promise<Scope> {
+  const { hooks, registrations } = options
+  const { name, origin } = descriptor
+  // A fault of ours is a bug of holm's, not of a plugin that somebody could remove.
+  const run = <T>(work: () => T): T => (origin === 'bundled' ? work() : runAs(name, work))
+  const definition = await withinDeadline(
+    { name, code: 'HOLM_PLUGIN_LOAD' },
+    run(() => importPlugin(descriptor)),
+  )
+  assertAgreement(descriptor, definition)
+  const surroundings = options.apiFor(descriptor)
+  const config = await resolveConfig(descriptor, definition, surroundings.config)
+  const scope = createScope({ descriptor, surroundings, config, hooks, registrations })
+  try {
+    await withinDeadline(
+      { name, code: 'HOLM_PLUGIN_SETUP' },
+      run(() => definition.setup(scope.api)),
+    )
+  } catch (error) {
+    await scope.dispose((cause) => options.onWarning(disposeError(descriptor, cause)))
+    throw setupError(descriptor, error)
+  }
+  options.onLoaded()
+  return scope
+}
+
+/** How long a plugin may take to be imported, and to set itself up, milliseconds: commands wait for it. */
+const deadlineMs = 10_000
+
+async function withinDeadline<T>(
+  { name, code }: { readonly name: string; readonly code: 'HOLM_PLUGIN_LOAD' | 'HOLM_PLUGIN_SETUP' },
+  work: T | Promise<T>,
+): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const what = code === 'HOLM_PLUGIN_LOAD' ? 'import' : 'setup'
+  const timer = setTimeout(() => {
+    const message = `the ${what} of plugin ${name} did not end within ${deadlineMs / 1000} s`
+    reject(new HolmError(code, message, { plugin: name, hint: `Fix or remove the plugin ${name}.` }))
+  }, deadlineMs)
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 
@@ -133,7 +163,12 @@ async function resolveConfig(
 }
 
 function setupError(descriptor: PluginDescriptor, error: unknown): HolmError {
-  const ours = ['HOLM_PLUGIN_INVALID', 'HOLM_PLUGIN_DUPLICATE', 'HOLM_PLUGIN_CONTRACT'] as const
+  const ours = [
+    'HOLM_PLUGIN_SETUP',
+    'HOLM_PLUGIN_INVALID',
+    'HOLM_PLUGIN_DUPLICATE',
+    'HOLM_PLUGIN_CONTRACT',
+  ] as const
   if (ours.some((code) => isHolmError(error, code))) return error as HolmError
   const reason = error instanceof Error ? error.message : String(error)
   return new HolmError('HOLM_PLUGIN_SETUP', `plugin ${descriptor.name} failed in its setup: ${reason}`, {

@@ -5,6 +5,7 @@ import type { Dispose, PluginApi, PluginPaths } from '../../plugin.ts'
 import type { Logger } from '../../provider.ts'
 import type { Hooks } from '../hooks.ts'
 import type { PluginDescriptor } from './descriptor.ts'
+import { runAs } from './plugin-context.ts'
 
 /** What the host gives to a plugin besides the ways to register: see `PluginApi`. */
 export interface PluginSurroundings {
@@ -77,11 +78,13 @@ export function createScope(options: ScopeOptions): Scope {
     command(definition) {
       const listed = manifest.commands?.some(({ id }) => id === definition.id) ?? false
       assertListed(descriptor, { what: `command "${definition.id}"`, listed })
-      return register(registrations.commands, definition.id, definition)
+      const run: typeof definition.run = (input) => runAs(plugin, () => definition.run(input))
+      return register(registrations.commands, definition.id, { ...definition, run })
     },
     method(name, method) {
       assertListed(descriptor, { what: `method ${name}`, listed: manifest.methods?.includes(name) ?? false })
-      return register(registrations.methods, name, method)
+      const run: HostMethod = (...args) => runAs(plugin, () => method(...args))
+      return register(registrations.methods, name, run)
     },
     onDispose(dispose) {
       undo.add(dispose)
