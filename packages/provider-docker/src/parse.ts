@@ -24,7 +24,10 @@ export function parseInspect(info: ContainerInspectInfo, name: string): Environm
     ...defaultUser(labels[label.user] || info.Config.User),
     labels: specLabels(labels),
     ports: status === 'running' || status === 'paused' ? parsePorts(info.NetworkSettings.Ports) : [],
-    limits: parseLimits(labels, (info.HostConfig.StorageOpt ?? {})['size'] !== undefined),
+    limits: parseLimits(
+      { ...parseJson(labels[label.limits]), ...resizedLimits(info.HostConfig) },
+      (info.HostConfig.StorageOpt ?? {})['size'] !== undefined,
+    ),
   }
 }
 
@@ -48,8 +51,8 @@ export function parseListed(info: ContainerInfo): EnvironmentState | undefined {
     ...(reason !== undefined && { reason }),
     labels: specLabels(labels),
     ports: status === 'running' || status === 'paused' ? parseListedPorts(info.Ports ?? []) : [],
-    // A list does not tell whether the disk limit holds; `inspect` does.
-    limits: parseLimits(labels, false),
+    // A list tells the limits of the creation, and not whether the disk limit holds; `inspect` tells what is so now.
+    limits: parseLimits(parseJson(labels[label.limits]), false),
   }
 }
 
@@ -169,11 +172,19 @@ const enforcers: Readonly<Record<LimitName, string>> = {
   disk: 'storage driver quota',
 }
 
+/** Limits as the engine has them now: a resize changes no label. */
+function resizedLimits(config: ContainerInspectInfo['HostConfig']): Partial<Record<LimitName, number>> {
+  return {
+    ...(config.NanoCpus ? { cpus: config.NanoCpus / 1e9 } : {}),
+    ...(config.Memory ? { memory: config.Memory } : {}),
+    ...(config.PidsLimit && config.PidsLimit > 0 ? { pids: config.PidsLimit } : {}),
+  }
+}
+
 function parseLimits(
-  labels: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, unknown>>,
   diskEnforced: boolean,
 ): readonly AppliedLimit[] {
-  const wanted = parseJson(labels[label.limits])
   return (['cpus', 'memory', 'disk', 'pids'] as const).flatMap((name) => {
     const value = wanted[name]
     if (typeof value !== 'number') return []

@@ -3,6 +3,7 @@ import { cloneFacet } from './clone.ts'
 import { createEnvironment } from './create.ts'
 import type { Engine } from './engine.ts'
 import { startExec } from './exec.ts'
+import { exportFacet } from './export.ts'
 import { filesFacet } from './files.ts'
 import { imagesFacet, prepareBase } from './images.ts'
 import {
@@ -19,6 +20,7 @@ import { optionsSchema } from './options.ts'
 import { parsePorts, providerId } from './parse.ts'
 import { pauseFacet } from './pause.ts'
 import { probeEngine } from './probe.ts'
+import { resizeFacet } from './resize.ts'
 import { snapshotsFacet } from './snapshots.ts'
 
 export const traits: Traits = {
@@ -60,5 +62,7 @@ export function createProvider(engine: Engine): Provider {
     build: { build: (base, ctx) => prepareBase(engine, base, ctx) },
     snapshots: snapshotsFacet(engine),
     clone: cloneFacet(engine),
+    export: exportFacet(engine),
+    resize: resizeFacet(engine),
   }
 }
