@@ -3,10 +3,11 @@ import { mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { HolmError } from '@holm/core'
-import type { CloneFacet, ProviderContext, SnapshotInfo, SnapshotsFacet } from '@holm/core'
+import type { CloneFacet, EnvironmentSpec, ProviderContext, SnapshotInfo, SnapshotsFacet } from '@holm/core'
 import { removeTree } from './folders.ts'
 import { createWith, draftRecord, endHolder } from './lifecycle.ts'
-import { withLock } from './lock.ts'
+import { loadShared, shareFiles, sweepLayers } from './layers.ts'
+import { withLock, withPatientLock } from './lock.ts'
 import { saveRecord, type SandboxRecord } from './record.ts'
 import { assertSupported, listIgnored } from './requirements.ts'
 import { copyTree } from './rootfs.ts'
@@ -33,22 +34,47 @@ async function copyFiles(
 export function createClone(session: Session): CloneFacet {
   return {
     clone: async (name, spec, ctx) => {
-      const source = await session.require(name)
+      await session.require(name)
       assertSupported(spec)
       for (const each of listIgnored(spec, session.options.caller)) ctx.log.warn(`${spec.name}: ${each}`)
-      // The files decide: the base and how its layer is made are those of the source.
-      const draft: SandboxRecord = {
-        ...draftRecord(session, { ...spec, base: source.base }, source.backend),
-        layer: source.layer,
-        ...(source.lower === undefined ? {} : { lower: source.lower }),
-      }
-      return createWith(session, draft, async (folder) => {
-        await copyFiles(source, session.folder(name), { to: folder, ctx })
-        await completeLayer(source, folder)
-        return draft
+      const folder = session.folder(name)
+      // For as long as the clone is not written down, the origin keeps the layers they share.
+      return withPatientLock({ folder, name, signal: ctx.signal }, async () => {
+        const source = await shareWhenStopped(await session.require(name), folder)
+        return createWith(session, cloneDraft(session, source, spec), (target) =>
+          fillClone(source, { from: folder, to: target, draft: cloneDraft(session, source, spec) }, ctx),
+        )
       })
     },
   }
+}
+
+/** Nothing mounts the files of one that has no holder. */
+function shareWhenStopped(record: SandboxRecord, folder: string): Promise<SandboxRecord> {
+  const idle = record.holder === undefined && record.layer === 'overlay'
+  return idle ? shareFiles(record, folder) : Promise.resolve(record)
+}
+
+/** The files decide: the base and how its layer is made are those of the source. */
+function cloneDraft(session: Session, source: SandboxRecord, spec: EnvironmentSpec): SandboxRecord {
+  return {
+    ...draftRecord(session, { ...spec, base: source.base }, source.backend),
+    layer: source.layer,
+    ...(source.lower === undefined ? {} : { lower: source.lower }),
+    ...(source.shared === undefined ? {} : { shared: source.shared }),
+  }
+}
+
+/** What an anonymous volume of the origin holds is not cloned. */
+async function fillClone(
+  source: SandboxRecord,
+  { from, to, draft }: { readonly from: string; readonly to: string; readonly draft: SandboxRecord },
+  ctx: ProviderContext,
+): Promise<SandboxRecord> {
+  for (const name of kept(source).filter((each) => each !== 'volumes'))
+    if (existsSync(path.join(from, name))) await copyTree(path.join(from, name), path.join(to, name), ctx)
+  await completeLayer(source, to)
+  return draft
 }
 
 async function completeLayer(record: SandboxRecord, folder: string): Promise<void> {
@@ -88,9 +114,9 @@ export function createSnapshots(session: Session): SnapshotsFacet {
         if (!existsSync(place)) throw missing(name, snapshot)
         const record = await session.require(name)
         await endHolder(record, 0)
-        const stopped = stoppedRecord(record)
-        await saveRecord(folder, stopped)
-        await restoreFiles(record, { place, folder }, ctx)
+        const stopped: SandboxRecord = { ...stoppedRecord(record), shared: await loadShared(place) }
+        await restoreFiles(stopped, { place, folder }, ctx)
+        await sweepLayers(session.layout)
         return stateOf(stopped)
       })
     },
@@ -102,6 +128,7 @@ export function createSnapshots(session: Session): SnapshotsFacet {
         if (!existsSync(place)) return
         await rename(place, away)
         await removeTree(away)
+        await sweepLayers(session.layout)
       })
     },
   }
@@ -140,7 +167,9 @@ async function createSnapshot(
   }
   await mkdir(draft, { recursive: true, mode: 0o755 })
   try {
-    await copyFiles(record, folder, { to: draft, ctx })
+    const saved = await shareWhenStopped(record, folder)
+    await writeFile(path.join(draft, 'shared.json'), JSON.stringify(saved.shared ?? []))
+    await copyFiles(saved, folder, { to: draft, ctx })
     await writeFile(path.join(draft, 'snapshot.json'), JSON.stringify(info))
     await rename(draft, place)
   } catch (error) {
@@ -172,6 +201,7 @@ async function restoreFiles(
   await mkdir(draft)
   try {
     await copyFiles(record, place, { to: draft, ctx })
+    await saveRecord(folder, record)
     for (const name of kept(record)) {
       if (existsSync(path.join(folder, name)))
         await rename(path.join(folder, name), path.join(draft, `old-${name}`))

@@ -148,7 +148,7 @@ function outsidePath(session: Session, record: SandboxRecord, target: string): O
   const [top = ''] = root.layers
   return root.layers.length === 1
     ? { prefix: [], place: path.join(top, found.inner) }
-    : { prefix: overlayPrefix(record.caller.uid !== 0), place: path.join(folder, 'root', found.inner) }
+    : { prefix: overlayPrefix(record), place: path.join(folder, 'root', found.inner) }
 }
 
 /** Places that keep their files while nothing runs, with the folders that hold them. */
@@ -172,14 +172,16 @@ function rootsOf(
   return [...mounted, own]
 }
 
-function overlayPrefix(rootless: boolean): string[] {
-  const outer = rootless ? ['unshare', '--user', '--map-root-user', '--mount'] : ['unshare', '--mount']
+/** Words that mount the layers at `root` of the environment's folder, for what follows alone. */
+export function overlayPrefix(record: SandboxRecord): string[] {
+  const outer =
+    record.caller.uid !== 0 ? ['unshare', '--user', '--map-root-user', '--mount'] : ['unshare', '--mount']
   return [
     ...outer,
     'sh',
     '-c',
     'mount -t overlay -o "$1" overlay root && shift && exec "$@"',
     'holm-layers',
-    overlayOptions(rootless),
+    overlayOptions(record),
   ]
 }

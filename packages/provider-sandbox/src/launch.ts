@@ -6,6 +6,7 @@ import type { ProviderContext } from '@holm/core'
 import { bwrapArgv } from './bwrap.ts'
 import { joinArgv } from './cgroup.ts'
 import { isMissing, removeTree, resolveInside } from './folders.ts'
+import { lowerNames, sharedFolders } from './layers.ts'
 import { loadMachine, loadMounts } from './machine.ts'
 import { planRoot, type Operation } from './plan.ts'
 import { identify, sendSignal } from './processes.ts'
@@ -239,7 +240,8 @@ function assertReachable(record: SandboxRecord): void {
 /** Folders that hold the files of a layered root while it is not mounted, top first. */
 export function layersOf(record: SandboxRecord, folder: string): readonly string[] {
   if (record.layer === 'copy') return [path.join(folder, 'root')]
-  return [path.join(folder, 'upper'), ...(record.lower === undefined ? [] : [record.lower])]
+  const base = record.lower === undefined ? [] : [record.lower]
+  return [path.join(folder, 'upper'), ...sharedFolders(record, folder), ...base]
 }
 
 async function builderArgv(
@@ -303,13 +305,14 @@ function launchEnv(record: SandboxRecord): Record<string, string> {
     HOLM_UIDS: uids,
     HOLM_GIDS: gids,
     HOLM_TERMINALS: terminalOptions(record),
-    HOLM_OVERLAY: record.layer === 'overlay' ? overlayOptions(rootless) : '',
+    HOLM_OVERLAY: record.layer === 'overlay' ? overlayOptions(record) : '',
   }
 }
 
 /** Relative to the environment's folder: no path of the user's needs to be escaped. */
-export function overlayOptions(rootless: boolean): string {
-  return `lowerdir=lower,upperdir=upper,workdir=work${rootless ? ',userxattr' : ''}`
+export function overlayOptions(record: Pick<SandboxRecord, 'caller' | 'shared'>): string {
+  const rootless = record.caller.uid !== 0
+  return `lowerdir=${lowerNames(record).join(':')},upperdir=upper,workdir=work${rootless ? ',userxattr' : ''}`
 }
 
 /**

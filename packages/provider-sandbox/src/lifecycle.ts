@@ -8,6 +8,7 @@ import { createGroups, loadLimitFacts, planLimits, removeGroupsWhenEmpty } from 
 import { resolveUser } from './exec.ts'
 import { isMissing, removeTree } from './folders.ts'
 import { launchHolder, layersOf } from './launch.ts'
+import { sweepLayers } from './layers.ts'
 import { identifySelf, withLock } from './lock.ts'
 import { thaw, wakeWaiting } from './pause.ts'
 import { listPorts } from './ports.ts'
@@ -262,6 +263,7 @@ export async function removeEnvironment(session: Session, name: string, volumes:
       await discardFolder(layout, folder)
     })
   }
+  await sweepLayers(layout)
   if (volumes) await removeVolumes(session, name)
 }
 

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { HolmError } from '@holm/core'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { HolmError, assertNotAborted, isHolmError } from '@holm/core'
 import { isMissing } from './folders.ts'
 import { identify, isAlive, type ProcessIdentity } from './processes.ts'
 
@@ -22,6 +23,37 @@ export async function withLock<T>(folder: string, name: string, action: () => Pr
   } finally {
     await rm(file, { force: true })
   }
+}
+
+const patienceMs = 60_000
+
+/** As `withLock`, but another process is waited for: for what takes moments and is done by many at once. */
+export async function withPatientLock<T>(
+  { folder, name, signal }: { readonly folder: string; readonly name: string; readonly signal: AbortSignal },
+  action: () => Promise<T>,
+): Promise<T> {
+  const until = Date.now() + patienceMs
+  const file = path.join(folder, 'lock')
+  while (!(await tryLock(file, name, Date.now() > until))) {
+    assertNotAborted(signal)
+    await sleep(10)
+  }
+  try {
+    return await action()
+  } finally {
+    await rm(file, { force: true })
+  }
+}
+
+/** False while another process has it, unless this was the last try. */
+async function tryLock(file: string, name: string, last: boolean): Promise<boolean> {
+  return takeLock(file, name).then(
+    () => true,
+    (error: unknown) => {
+      if (!last && isHolmError(error, 'HOLM_ENVIRONMENT_BUSY')) return false
+      throw error
+    },
+  )
 }
 
 async function takeLock(file: string, name: string): Promise<void> {

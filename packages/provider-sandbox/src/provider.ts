@@ -1,6 +1,7 @@
 import { HolmError, assertNotAborted } from '@holm/core'
 import type { Probe, Provider, ProviderContext, Traits } from '@holm/core'
 import { createClone, createSnapshots } from './copies.ts'
+import { createExport } from './export.ts'
 import { createFiles } from './files.ts'
 import {
   createWith,
@@ -20,6 +21,7 @@ import { createPause } from './pause.ts'
 import { listPorts } from './ports.ts'
 import { findBackend, limitationsOf, type BackendResult } from './probe.ts'
 import { assertSupported, listIgnored } from './requirements.ts'
+import { createResize } from './resize.ts'
 import { createSession, type SandboxOptions, type Session } from './session.ts'
 
 export const traits: Traits = {
@@ -63,6 +65,8 @@ export function createSandboxProvider(
     pause: createPause(session),
     snapshots: createSnapshots(session),
     clone: createClone(session),
+    export: createExport(session),
+    resize: createResize(session),
   }
 }
 

@@ -53,6 +53,8 @@ export interface SandboxRecord extends SpecEssentials {
   readonly layer: Layer
   /** Read-only root filesystem below the layer. */
   readonly lower?: string
+  /** Layers between the base and its own, shared with others, top first. See layers.ts. */
+  readonly shared?: readonly string[]
   readonly holder?: Holder
   /** macOS only: it was started in this boot of the machine. There is no holder. */
   readonly seatbelt?: { readonly boot: string; readonly startedAt: string }
@@ -66,6 +68,8 @@ export interface Layout {
   readonly environments: string
   readonly volumes: string
   readonly trash: string
+  /** Files that several environments share. */
+  readonly layers: string
   /** One file for each removed environment whose named volumes were kept. */
   readonly kept: string
 }
@@ -77,6 +81,7 @@ export function resolveLayout(data: string, namespace: string): Layout {
     environments: path.join(root, 'environments'),
     volumes: path.join(root, 'volumes'),
     trash: path.join(root, 'trash'),
+    layers: path.join(root, 'layers'),
     kept: path.join(root, 'kept'),
   }
 }

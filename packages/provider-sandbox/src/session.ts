@@ -3,6 +3,7 @@ import { notRunning } from '@holm/core'
 import type { ExecRequest, Process, ProviderContext } from '@holm/core'
 import { assertFolder, assertWords, entryArgv, entryEnvironment, resolveUser, spawnInside } from './exec.ts'
 import { layersOf } from './launch.ts'
+import { completeShare } from './layers.ts'
 import { notFound } from './lock.ts'
 import {
   folderOf,
@@ -54,6 +55,7 @@ export function createSession(options: SandboxOptions): Session {
   const require = async (name: string): Promise<SandboxRecord> => {
     const record = await loadRecord(folder(name))
     if (record === undefined) throw notFound(name)
+    await completeShare(record, folder(name))
     return record
   }
   return {
