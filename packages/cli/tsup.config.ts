@@ -1,3 +1,4 @@
+import { setAside } from '../../scripts/set-aside.ts'
 import { preset } from '../../scripts/tsup-preset.ts'
 
 /**
@@ -34,6 +35,7 @@ export default preset(
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
     esbuildPlugins: [
+      setAside(['@oclif/core/help', 'cosmiconfig', 'smol-toml', 'yaml']),
       {
         name: 'unused-by-parser',
         setup(build) {
