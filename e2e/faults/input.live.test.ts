@@ -202,3 +202,22 @@ test('a data folder with any name', async () => {
   expect((await expectCode(holm, ['exec', '--', 'echo', 'in'], { exit: 0, env })).stdout).toBe('in\n')
   await expectCode(holm, ['destroy', '--yes'], { exit: 0, env })
 })
+
+test('values of the configuration that are set at the same moment are all kept', async () => {
+  const set = (scope: readonly string[]) => [
+    expectCode(holm, ['config', 'set', ...scope, 'up.timeout', '7m'], 0),
+    expectCode(holm, ['config', 'set', ...scope, 'stop.grace', '7s'], 0),
+    expectCode(holm, ['config', 'set', ...scope, 'up.keep', 'true'], 0),
+    expectCode(holm, ['config', 'set', ...scope, 'log.level', 'info'], 0),
+  ]
+  await Promise.all(set([]))
+  const { stdout } = await expectCode(holm, ['config', 'list', '--json'], 0)
+  const values = JSON.parse(stdout) as { key: string; value: unknown }[]
+  const valueOf = (key: string): unknown => values.find((each) => each.key === key)?.value
+  expect(['up.timeout', 'stop.grace', 'up.keep', 'log.level'].map(valueOf)).toEqual([
+    420_000,
+    7000,
+    true,
+    'info',
+  ])
+})

@@ -117,7 +117,7 @@ export const brokenExec: readonly Broken[] = [
         return provider.exec(name, { ...request, env: { ...env, ...request.env } }, ctx)
       },
     }),
-    suites: ['exec', 'streams'],
+    suites: ['exec'],
     fails: ['exec: env of this process does not leak inside'],
   },
   {
@@ -125,7 +125,7 @@ export const brokenExec: readonly Broken[] = [
     breakIt: (provider) => ({
       exec: (name, { env: _env, ...request }, ctx) => provider.exec(name, request, ctx),
     }),
-    suites: ['exec', 'streams'],
+    suites: ['exec'],
     fails: ['exec: values of env arrive exactly', 'exec: env of the spec is seen, and env of the call wins'],
   },
   {
@@ -137,7 +137,7 @@ export const brokenExec: readonly Broken[] = [
         throw new HolmError('HOLM_TOOL_MISSING', 'not found')
       },
     }),
-    suites: ['exec', 'streams'],
+    suites: ['exec'],
     fails: ['exec: a missing program exits with 127'],
   },
   {
@@ -148,7 +148,7 @@ export const brokenExec: readonly Broken[] = [
         return provider.exec(name, request, ctx)
       },
     }),
-    suites: ['exec', 'streams'],
+    suites: ['exec'],
     fails: ['exec: a stopped environment is refused'],
   },
   {

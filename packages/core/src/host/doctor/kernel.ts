@@ -115,8 +115,6 @@ async function checkPorts(): Promise<Finding> {
   if (!ephemeral) return ok(`${own}; the system's own range is unknown`)
   if (!overlapsEphemeral(leasedPorts, ephemeral, parsePortList(reserved)))
     return ok(`${own} is not handed out by the system`)
-  return warning(
-    `${own} lies in the range ${ephemeral.join('-')} that outgoing connections take ports from; holm tries another port then`,
-    `Run: sudo sysctl -w net.ipv4.ip_local_reserved_ports=${[...(reserved.trim() === '' ? [] : [reserved.trim()]), own].join(',')}`,
-  )
+  // Each port is tried before it is given to an environment: this is how an ordinary machine is set up, and nothing to repair.
+  return ok(`${own}, each tried first: outgoing connections take ports from ${ephemeral.join('-')}, too`)
 }

@@ -9,7 +9,7 @@ import {
 } from '../../../test/plugin-fixture.ts'
 import type { RunResult, Runner } from '../../process.ts'
 import { discoverPlugins } from './discover.ts'
-import { withPluginsLock } from './lock.ts'
+import { withPluginsLock } from '../file-lock.ts'
 import { installPlugin, linkPlugin, removePlugin } from './manage.ts'
 
 /** An npm that "installs" what the registry of this test holds, as far as holm can tell. */
@@ -26,8 +26,9 @@ function fakeNpm(registry: Readonly<Record<string, PluginFixture | RunResult>>) 
     const dependencies = { ...content.dependencies }
     if (argv[1] === 'uninstall') Reflect.deleteProperty(dependencies, specifier)
     else if (found) {
-      writePlugin(join(folder, 'node_modules', found.name), found)
-      dependencies[found.name] = '1.2.3'
+      const [, alias = found.name] = /^(.+)@npm:/.exec(specifier) ?? []
+      writePlugin(join(folder, 'node_modules', alias), found)
+      dependencies[alias] = '1.2.3'
     }
     writeFileSync(path, JSON.stringify({ ...content, dependencies }))
     return { code: 0, stdout: '', stderr: '' }
@@ -78,6 +79,22 @@ describe('install', () => {
       expect.arrayContaining(['--ignore-scripts', '--save-exact', '--legacy-peer-deps', '--omit=peer']),
     )
     expect(npm.calls[0]?.slice(-2)).toEqual(['--', 'x@1'])
+  })
+
+  test.each(['@acme/long', 'short'])('an alias of npm is removed by the name %s', async (name) => {
+    const registry = {
+      'short@npm:@acme/long@1': { name: '@acme/long', manifest: { id: 'long' } },
+      'x@1': { name: 'x' },
+    }
+    const { npm, options, list, dataFolder } = create(registry)
+    await installPlugin('x@1', options)
+    expect(await installPlugin('short@npm:@acme/long@1', options)).toMatchObject({
+      name: '@acme/long',
+      path: join(dataFolder, 'plugins/node_modules/short'),
+    })
+    expect(await removePlugin(name, options)).toEqual({ name: '@acme/long' })
+    expect(npm.calls.at(-1)?.at(-1)).toBe('short')
+    expect(list()).toEqual(['x'])
   })
 
   test.each<[string, PluginFixture | RunResult, string, RegExp]>([

@@ -6,7 +6,7 @@ import { suggestHint } from '../did-you-mean.ts'
 import { checkFit, describePlugin, type PluginDescriptor } from './descriptor.ts'
 import { discoverPlugins, duplicateError, loadPackage } from './discover.ts'
 import { resolveEntry } from './import.ts'
-import { withPluginsLock } from './lock.ts'
+import { withPluginsLock } from '../file-lock.ts'
 import { npmInstall, npmUninstall, stageSpecifier, type NpmOptions } from './npm.ts'
 import { changePlugins, readDependencies, readLinks, writeLinks } from './staging.ts'
 
@@ -32,10 +32,10 @@ export async function installPlugin(specifier: string, options: ManageOptions): 
       const name = findInstalled(before, readDependencies(folder), staged)
       const plugin = loadPackage(join(folder, 'node_modules', name), 'installed', name)
       assertUsable(plugin, specifier, listOthers(options, name, 'installed'))
-      return plugin
+      return { plugin, name }
     }),
   )
-  return describePlugin({ ...found, path: join(dataFolder, 'plugins', 'node_modules', found.name) })
+  return describePlugin({ ...found.plugin, path: join(dataFolder, 'plugins', 'node_modules', found.name) })
 }
 
 /** Uses the plugin in a folder as it is there, for its development. */
@@ -72,15 +72,27 @@ async function removeFrom(folder: string, plugin: PluginDescriptor, options: Man
     await writeLinks(folder, Object.fromEntries(links))
     return
   }
-  const { [plugin.name]: _removed, ...others } = readDependencies(folder)
+  const names = Object.keys(readDependencies(folder))
+  const asked = names.find((name) => isCalled(folder, name, plugin.name)) ?? plugin.name
   // The last one takes npm's files with it, which needs no npm and mends a damaged folder.
-  if (Object.keys(others).length > 0) await npmUninstall(folder, plugin.name, options)
+  if (names.some((name) => name !== asked)) await npmUninstall(folder, asked, options)
   else await rm(join(folder, 'package.json'), { force: true })
+}
+
+/** Is this dependency the package of that name? With an alias of npm (`short@npm:@acme/long`) the two names differ. */
+function isCalled(folder: string, dependency: string, name: string): boolean {
+  return (
+    dependency === name ||
+    loadPackage(join(folder, 'node_modules', dependency), 'installed', dependency).name === name
+  )
 }
 
 function findRemovable(name: string, options: ManageOptions): PluginDescriptor {
   const plugins = discoverManaged(options)
-  const named = plugins.filter((plugin) => plugin.name === name)
+  const folder = join(options.dataFolder, 'plugins')
+  const aliased = (plugin: PluginDescriptor): boolean =>
+    plugin.origin === 'installed' && name in readDependencies(folder) && isCalled(folder, name, plugin.name)
+  const named = plugins.filter((plugin) => plugin.name === name || aliased(plugin))
   const candidates = named.length > 0 ? named : plugins.filter((plugin) => plugin.id === name)
   const found = candidates.find(({ origin }) => origin !== 'bundled') ?? candidates[0]
   if (!found) {

@@ -28,12 +28,13 @@ interface InstallContext extends ToolContext {
   readonly readLists: () => Promise<void>
 }
 
-const versionScript = `
+/** A tool is there when one can build with it: a runtime of Java that some package brought, or rustc without cargo, is not enough. */
+export const versionScript = `
 node --version 2>/dev/null | sed 's/^/node=/'
 { python --version || python3 --version; } 2>/dev/null | sed 's/^/python=/'
 go version 2>/dev/null | sed 's/^go version go/go=/'
-rustc --version 2>/dev/null | sed 's/^/rust=/'
-java -version 2>&1 | sed -n 's/.*version "\\([^"]*\\)".*/java=\\1/p'
+command -v cargo >/dev/null && rustc --version 2>/dev/null | sed 's/^/rust=/'
+javac -version 2>&1 | sed -n 's/^javac \\([0-9].*\\)/java=\\1/p'
 exit 0
 `
 

@@ -1,9 +1,13 @@
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createRecorder, createScriptedInside } from '../../../../test/support/inside.ts'
 import { provisionWith } from '../provision.ts'
 import { resolveToolPackages } from './distribution.ts'
-import { parseToolVersions } from './install.ts'
+import { parseToolVersions, versionScript } from './install.ts'
 import {
   findToolArchive,
   parseChecksum,
@@ -266,5 +270,36 @@ describe('installing a tool', () => {
         'go 1.22 cannot be installed: apt-get has golang-go 2:1.19~1; apt-get has golang-1.22-go (none); ' +
         'https://go.dev/dl cannot be asked (no network)',
     })
+  })
+})
+
+describe('what is there', () => {
+  const read = (programs: Readonly<Record<string, string>>): ReturnType<typeof parseToolVersions> => {
+    const folder = mkdtempSync(join(tmpdir(), 'holm-tools-'))
+    for (const [name, output] of Object.entries(programs))
+      writeFileSync(join(folder, name), `#!/bin/sh\n${output}\n`, { mode: 0o755 })
+    const sed = spawnSync('sh', ['-c', 'command -v sed'], { encoding: 'utf8' }).stdout.trim()
+    symlinkSync(sed, join(folder, 'sed'))
+    const { stdout } = spawnSync('/bin/sh', ['-c', versionScript], {
+      encoding: 'utf8',
+      env: { PATH: folder },
+    })
+    rmSync(folder, { recursive: true })
+    return parseToolVersions(stdout)
+  }
+
+  it('is a tool that one can build with', () => {
+    const java = 'echo openjdk version \\"21.0.13\\" >&2'
+    expect(read({ java, rustc: 'echo rustc 1.85.1' })).toEqual({})
+    expect(
+      read({
+        java,
+        javac: 'echo javac 21.0.13',
+        rustc: 'echo "rustc 1.85.1"',
+        cargo: 'true',
+        node: 'echo v24.1.0',
+      }),
+    ).toEqual({ java: '21.0.13', rust: 'rustc 1.85.1', node: 'v24.1.0' })
+    expect(read({ javac: 'echo javac 1.8.0_402 >&2' })).toEqual({ java: '1.8.0_402' })
   })
 })

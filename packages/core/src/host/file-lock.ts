@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { HolmError, assertNotAborted, isHolmError } from '../../errors.ts'
-import { createFolder, unreadableError } from '../config/paths.ts'
+import { HolmError, assertNotAborted, isHolmError } from '../errors.ts'
+import { createFolder, unreadableError } from './config/paths.ts'
 
 const patienceMs = 120_000
 
@@ -12,15 +12,27 @@ export interface LockOptions {
   readonly patienceMs?: number
 }
 
+interface FileLockOptions extends LockOptions {
+  /** In the data folder. */
+  readonly file: string
+  /** What is changed: "plugins". */
+  readonly what: string
+}
+
+/** Runs `work` while no other holm changes the plugins. */
+export function withPluginsLock<Result>(options: LockOptions, work: () => Promise<Result>): Promise<Result> {
+  return withFileLock({ ...options, file: 'plugins.lock', what: 'plugins' }, work)
+}
+
 /**
- * Runs `work` while no other holm changes the plugins. The lock is a transaction on an empty SQLite file: the system drops it with
+ * Runs `work` while no other holm does what the file stands for. The lock is a transaction on an empty SQLite file: the system drops it with
  * the process that holds it, however that ends.
  */
-export async function withPluginsLock<Result>(
-  options: LockOptions,
+export async function withFileLock<Result>(
+  options: FileLockOptions,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const path = join(createFolder(options.dataFolder), 'plugins.lock')
+  const path = join(createFolder(options.dataFolder), options.file)
   try {
     return await holdLock(path, options, work)
   } catch (error) {
@@ -30,7 +42,7 @@ export async function withPluginsLock<Result>(
 
 async function holdLock<Result>(
   path: string,
-  options: LockOptions,
+  options: FileLockOptions,
   work: () => Promise<Result>,
 ): Promise<Result> {
   const { DatabaseSync } = createRequire(import.meta.url)('node:sqlite') as typeof import('node:sqlite')
@@ -51,7 +63,7 @@ function isSystemError(error: unknown): boolean {
 
 async function acquire(
   database: { exec(sql: string): void },
-  { signal, patienceMs: patience = patienceMs }: LockOptions,
+  { signal, what, patienceMs: patience = patienceMs }: FileLockOptions,
 ): Promise<void> {
   const deadline = performance.now() + patience
   while (!tryLock(database)) {
@@ -59,7 +71,7 @@ async function acquire(
     if (performance.now() > deadline) {
       throw new HolmError(
         'HOLM_TIMEOUT',
-        `waited ${patience / 1000} s for another holm that changes plugins`,
+        `waited ${patience / 1000} s for another holm that changes ${what}`,
         {
           hint: 'Try again when the other one has ended.',
         },
