@@ -10,6 +10,8 @@ import { startDockerd, type TestEngine } from './dockerd.ts'
 import { sweepEngines } from './engine-records.ts'
 import { prepareMachine } from './machine.ts'
 import { prepareRootfs } from './rootfs.ts'
+import { compareConformance } from './conformance.ts'
+import { conformancePage, conformanceRecord, conformanceRun, readConformance } from './conformance-files.ts'
 import { concludeRun, describeSkips, type Totals } from './totals.ts'
 
 const nothing: Totals = { passed: 0, failed: 0, skipped: [] }
@@ -18,9 +20,11 @@ async function main(): Promise<number> {
   const checks = await runSteps(listStaticSteps())
   const failedChecks = checks.filter(({ passed }) => !passed)
   const totals = await withRuntimes(runTests)
+  const drift = listDrift()
   for (const line of describeSkips(totals.skipped)) console.log(line)
   for (const { name } of failedChecks) console.log(`failed check: ${name}`)
-  const { line, exitCode } = concludeRun(totals, failedChecks.length)
+  for (const line of drift) console.log(`failed check: ${conformancePage} (run pnpm record): ${line}`)
+  const { line, exitCode } = concludeRun(totals, failedChecks.length + (drift.length > 0 ? 1 : 0))
   console.log(line)
   return exitCode
 }
@@ -53,17 +57,24 @@ async function withRuntimes(
 
 async function runTests(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Totals> {
   const folder = mkdtempSync(join(tmpdir(), 'holm-totals-'))
+  rmSync(conformanceRun, { force: true })
   const file = join(folder, 'totals.json')
   const reporters = ['--reporter=default', '--reporter=./scripts/testing/totals-reporter.ts']
   const code = await runVitest(
     [...reporters, ...process.argv.slice(2)],
-    { ...env, HOLM_TEST_TOTALS: file },
+    { ...env, HOLM_TEST_TOTALS: file, HOLM_TEST_CONFORMANCE: conformanceRun },
     signal,
   )
   const totals = readTotals(file)
   rmSync(folder, { recursive: true, force: true })
   // vitest can fail without any test having failed: a threshold, a bad configuration, an interruption.
   return code !== 0 && totals.failed === 0 ? { ...totals, failed: 1 } : totals
+}
+
+/** Where the docs' table of what was seen to work is no longer what the tests see. */
+function listDrift(): string[] {
+  const run = readConformance(conformanceRun)
+  return run === undefined ? [] : compareConformance(readConformance(conformanceRecord) ?? {}, run)
 }
 
 function runVitest(args: readonly string[], env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<number> {

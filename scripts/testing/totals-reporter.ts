@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import type { Reporter, TestCase, TestModule } from 'vitest/node'
 import { root } from '../root.ts'
+import { collectConformance, type ConformanceTest } from './conformance.ts'
 import type { Skip, Totals } from './totals.ts'
 
 /** Writes what `npm test` needs for its last line. vitest's own JSON leaves out why a test was skipped. */
@@ -10,7 +11,26 @@ export default class TotalsReporter implements Reporter {
     const target = process.env['HOLM_TEST_TOTALS']
     if (target === undefined) return
     writeFileSync(target, JSON.stringify(sumUp(modules, errors.length)))
+    const conformance = process.env['HOLM_TEST_CONFORMANCE']
+    if (conformance !== undefined)
+      writeFileSync(conformance, JSON.stringify(collectConformance(listConformanceTests(modules))))
   }
+}
+
+function listConformanceTests(modules: readonly TestModule[]): ConformanceTest[] {
+  return modules.flatMap((module) =>
+    [...module.children.allTests()].map((test) => ({
+      file: relative(root, module.moduleId),
+      path: pathOf(test),
+      state: test.result().state,
+    })),
+  )
+}
+
+function pathOf(test: TestCase): string[] {
+  const names = [test.name]
+  for (let parent = test.parent; parent.type === 'suite'; parent = parent.parent) names.unshift(parent.name)
+  return names
 }
 
 function sumUp(modules: readonly TestModule[], outsideErrors: number): Totals {
