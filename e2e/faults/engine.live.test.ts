@@ -12,6 +12,7 @@ import {
   runProgram,
 } from '../support/holm.ts'
 import { startEngine, type OwnEngine } from './support/engine.ts'
+import { makeSmallRootfs } from './support/small-rootfs.ts'
 import {
   createFaultHolm,
   expectCode,
@@ -44,42 +45,10 @@ afterEach(async () => {
   await holm.dispose()
 })
 
-/** A root filesystem that is unpacked in a moment: the loader, a shell and what they need. */
+/** A root filesystem that is unpacked in a moment. */
 async function prepareSmall(rest: string): Promise<void> {
   holm.write('holm.yaml', `name: one\nbase: small\nprovider: docker\nnetwork: none\nproject: false\n${rest}`)
-  const rootfs = join(holm.folder, 'small.tar')
-  const programs = [
-    '/bin/sh',
-    '/bin/sleep',
-    '/bin/cat',
-    '/bin/uname',
-    '/usr/bin/id',
-    '/bin/mkdir',
-    '/bin/rm',
-    '/usr/bin/mktemp',
-    '/usr/bin/env',
-    '/usr/bin/tail',
-    '/usr/bin/head',
-    '/bin/echo',
-    '/bin/true',
-  ]
-  const needed = await Promise.all(programs.map((program) => runProgram(['ldd', program])))
-  const libraries = needed.flatMap(({ stdout }) => stdout.match(/\/\S+/g) ?? [])
-  const files = [...new Set([...programs, ...libraries, '/etc/passwd', '/etc/group', '/etc/os-release'])]
-  mkdirSync(join(holm.folder, 'tree', 'tmp'), { recursive: true })
-  const made = await runProgram([
-    'tar',
-    '-chf',
-    rootfs,
-    '-C',
-    join(holm.folder, 'tree'),
-    'tmp',
-    '-C',
-    '/',
-    ...files.map((file) => file.slice(1)),
-  ])
-  expect(made.code, describeEnd(['tar'], made)).toBe(0)
-  await expectCode(holm, ['base', 'add', 'small', rootfs], 0)
+  await expectCode(holm, ['base', 'add', 'small', await makeSmallRootfs(holm.folder)], 0)
 }
 
 const held = 'scripts: { setup: "echo provisioning now; sleep 1000" }\n'

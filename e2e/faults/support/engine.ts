@@ -24,10 +24,10 @@ export interface OwnEngine {
   end(): Promise<void>
 }
 
-export async function startEngine(folder: string): Promise<OwnEngine> {
+export async function startEngine(folder: string, extra: readonly string[] = []): Promise<OwnEngine> {
   mkdirSync(folder, { recursive: true })
   const host = `unix://${join(folder, 's')}`
-  let child = await launch(folder, host)
+  let child = await launch({ folder, host, extra })
   return {
     host,
     get process() {
@@ -36,7 +36,7 @@ export async function startEngine(folder: string): Promise<OwnEngine> {
     async restart() {
       killBelow(folder)
       rmSync(join(folder, 'exec', 'containerd', 'containerd.pid'), { force: true })
-      child = await launch(folder, host)
+      child = await launch({ folder, host, extra })
     },
     async end() {
       child.kill('SIGCONT')
@@ -70,13 +70,20 @@ function unmountBelow(folder: string): void {
   for (const point of points.toReversed()) spawnSync('umount', ['--lazy', point])
 }
 
-async function launch(folder: string, host: string): Promise<ChildProcess> {
+interface LaunchOptions {
+  readonly folder: string
+  readonly host: string
+  /** More words for dockerd. */
+  readonly extra: readonly string[]
+}
+
+async function launch({ folder, host, extra }: LaunchOptions): Promise<ChildProcess> {
   const places = ['--data-root', 'data', '--exec-root', 'exec', '--pidfile', 'pid'].map((word, index) =>
     index % 2 === 0 ? word : join(folder, word),
   )
   const net = ['--bridge', 'none', '--iptables=false', '--ip6tables=false', '--ip-forward=false']
   const log = openSync(join(folder, 'log'), 'a')
-  const child = spawn('dockerd', [...places, ...net, '-H', host, '--storage-driver', 'vfs'], {
+  const child = spawn('dockerd', [...places, ...net, '-H', host, '--storage-driver', 'vfs', ...extra], {
     stdio: ['ignore', log, log],
   })
   closeSync(log)
