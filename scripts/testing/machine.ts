@@ -9,6 +9,7 @@ const needs: Readonly<Record<string, string>> = {
   git: 'git',
   ip: 'iproute2',
   iptables: 'iptables',
+  'lxc-start': 'lxc',
   mmdebstrap: 'mmdebstrap',
   newuidmap: 'uidmap',
   tmux: 'tmux',

@@ -1,0 +1,113 @@
+import { HolmError, assertNotAborted } from '@holm/core'
+import type { Probe, Provider, Traits } from '@holm/core'
+import { execInside } from './exec.ts'
+import { tellFullDisk } from './files-on-disk.ts'
+import {
+  createWith,
+  draftRecord,
+  fillFromBase,
+  loadRecords,
+  removeEnvironment,
+  startEnvironment,
+  stopEnvironment,
+} from './lifecycle.ts'
+import { createLogs } from './logs.ts'
+import { createMetrics } from './metrics.ts'
+import { optionsSchema } from './options.ts'
+import { createPause } from './pause.ts'
+import { findMissing, probeLxc } from './probe.ts'
+import { loadRecord } from './record.ts'
+import { assertSupported, listIgnored } from './requirements.ts'
+import { createSession, type LxcSettings, type Session } from './session.ts'
+import { absentState, loadState } from './state.ts'
+import { sweepTrash } from './trees.ts'
+import { createExport } from './export.ts'
+import { createResize } from './resize.ts'
+import { createFiles } from './files.ts'
+import { createSnapshots } from './snapshots.ts'
+import { createClone } from './clone.ts'
+
+export const traits: Traits = {
+  isolation: 'system-container',
+  rootless: true,
+  bases: ['rootfs', 'folder'],
+  mounts: ['bind', 'volume', 'tmpfs'],
+  limits: ['cpus', 'memory', 'pids'],
+  networks: ['default', 'none', 'host', 'named'],
+  mapsPorts: true,
+}
+
+/** The provider over LXC's own tools; no daemon. */
+export function createLxcProvider(settings: LxcSettings): Provider {
+  const session = createSession(settings)
+  return {
+    id: 'lxc',
+    traits,
+    optionsSchema,
+    probe: (ctx) => probeLxc(session, ctx).catch(failedProbe),
+    ...createMethods(session),
+    logs: createLogs(session),
+    ports: {
+      list: async (name) => (await loadState(await session.require(name), session.folder(name))).ports,
+    },
+    files: createFiles(session),
+    metrics: createMetrics(session),
+    pause: createPause(session),
+    snapshots: createSnapshots(session),
+    clone: createClone(session),
+    export: createExport(session),
+    resize: createResize(session),
+  }
+}
+
+function failedProbe(error: unknown): Probe {
+  return { usable: false, reason: error instanceof Error ? error.message : String(error), limitations: [] }
+}
+
+type Methods = Pick<Provider, 'create' | 'inspect' | 'list' | 'start' | 'stop' | 'exec' | 'remove'>
+
+function createMethods(session: Session): Methods {
+  const { caller } = session.settings
+  return {
+    create: async (spec, ctx) => {
+      assertNotAborted(ctx.signal)
+      assertSupported(spec, caller)
+      session.folder(spec.name)
+      assertUsable(session)
+      for (const each of listIgnored(spec, caller)) ctx.log.warn(`${spec.name}: ${each}`)
+      await sweepTrash(session.trash, ctx)
+      const draft = draftRecord(session, spec)
+      return tellFullDisk(() =>
+        createWith(session, draft, { ctx, fill: () => fillFromBase(session, draft, ctx) }),
+      )
+    },
+    inspect: async (name) => {
+      const folder = session.folder(name)
+      const record = await loadRecord(folder)
+      return record === undefined ? absentState(name) : loadState(record, folder)
+    },
+    list: async () => {
+      const records = await loadRecords(session)
+      return Promise.all(records.map((record) => loadState(record, session.folder(record.name))))
+    },
+    start: (name, ctx) => tellFullDisk(() => startEnvironment(session, name, ctx)),
+    stop: (name, options, ctx) => stopEnvironment(session, name, { options, ctx }),
+    exec: async (name, request, ctx) => {
+      assertNotAborted(ctx.signal)
+      return execInside(session, await session.requireRunning(name), { request, ctx })
+    },
+    remove: (name, options, ctx) => removeEnvironment(session, name, { options, ctx }),
+  }
+}
+
+function assertUsable(session: Session): void {
+  const missing = findMissing(session)
+  if (missing === undefined) return
+  throw new HolmError(
+    'HOLM_PROVIDER_UNAVAILABLE',
+    `lxc cannot be used: ${missing.reason ?? 'unknown reason'}`,
+    {
+      hint: missing.fix ?? 'Run `holm doctor`.',
+    },
+  )
+}
