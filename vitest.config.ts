@@ -40,11 +40,26 @@ export default defineConfig({
         test: {
           name: 'live',
           include: live,
-          exclude: ['**/node_modules/**'],
+          exclude: ['**/node_modules/**', 'e2e/machine/**'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
           // Engines share one kernel: two files at a time keep timings honest on small machines.
           maxWorkers: 2,
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'machine',
+          include: ['e2e/machine/**/*.test.ts'],
+          exclude: ['**/node_modules/**'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          // What is compared is the whole machine: nothing else runs meanwhile.
+          maxWorkers: 1,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -1,0 +1,35 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ProviderInfo } from '@holm/core'
+import { expectCode, type FaultHolm } from '../../faults/support/fault-holm.ts'
+import { missingBuild, missingDocker, missingRootfs } from '../../support/holm.ts'
+
+export interface Runtime {
+  readonly provider: string
+  readonly base: string
+  /** What the tests need beyond what the provider's own probe asks for. */
+  readonly missing?: () => string | undefined
+}
+
+/** Every provider that runs on Linux as it is, from one and the same tarball. */
+export const runtimes: readonly Runtime[] = [
+  { provider: 'sandbox', base: 'debian-12' },
+  { provider: 'docker', base: 'debian-12', missing: missingDocker },
+]
+
+/** Why the runtime cannot be used here, in the words of its own probe, or undefined. */
+export async function whyNot(holm: FaultHolm, { provider, missing }: Runtime): Promise<string | undefined> {
+  const reason = missingBuild() ?? missingRootfs() ?? missing?.()
+  if (reason !== undefined) return reason
+  const { stdout } = await expectCode(holm, ['provider', 'show', provider, '--json'], 0)
+  const { probe } = JSON.parse(stdout) as ProviderInfo
+  return probe?.usable === false ? (probe.reason ?? `${provider} is not usable`) : undefined
+}
+
+/** Writes a blueprint for the runtime, and makes its base known. */
+export async function prepareRuntime(holm: FaultHolm, runtime: Runtime, rest = ''): Promise<void> {
+  const { provider, base } = runtime
+  holm.write('holm.yaml', `name: one\nbase: ${base}\nprovider: ${provider}\n${rest}`)
+  if (existsSync(join(holm.home, 'data', 'bases'))) return
+  await expectCode(holm, ['base', 'add', base, process.env['HOLM_TEST_ROOTFS'] ?? ''], 0)
+}
