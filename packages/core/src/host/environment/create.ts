@@ -2,7 +2,7 @@ import { HolmError, isHolmError } from '../../errors.ts'
 import type { EnvironmentState, Provider } from '../../provider.ts'
 import { requireFacet } from '../../facets.ts'
 import type { EnvironmentSpec } from '../../spec.ts'
-import { probeContainerEnv, probeUserEnv, provision } from '../provision/index.ts'
+import { provision } from '../provision/index.ts'
 import { catalogue } from '../base/index.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
@@ -10,7 +10,8 @@ import type { EnvironmentRecord } from '../state/index.ts'
 import { abandonAfter, reactionMs } from './abandon.ts'
 import { assertPortsFree, assignPorts } from './assign-ports.ts'
 import { createInside } from './inside.ts'
-import { insideAsUser, runInitialize, runLifecycle } from './lifecycle.ts'
+import { runInitialize, runLifecycle, runsCommands } from './lifecycle.ts'
+import { askUserEnv } from './user-env.ts'
 import { startWithin } from './start.ts'
 import { withBaseInfo, type Plan } from './plan.ts'
 import { readSecrets } from './secrets.ts'
@@ -62,13 +63,13 @@ async function makeAndProvision(work: Work, draft: EnvironmentRecord): Promise<C
   await pinDigest(work, spec)
   const state = await startWithin(work.host, provider, { name: plan.name, operation })
   await provisionEnvironment(work, spec, secrets)
-  const userEnv = await probeEnv(work, spec)
+  const userEnv = runsCommands(spec) ? await askUserEnv({ provider, operation, spec }) : undefined
   const details = {
     ...detailsOf(plan, spec, userEnv),
     ...(state.user !== undefined && { runtimeUser: state.user }),
   }
   const record: EnvironmentRecord = { ...draft, phase: 'ready', details }
-  await runLifecycle({ provider, operation, spec, userEnv, secrets }, [
+  await runLifecycle({ provider, operation, spec, userEnv: userEnv ?? {}, secrets }, [
     'onCreate',
     'updateContent',
     'postCreate',
@@ -92,7 +93,7 @@ async function reservePorts(
   return host.state.locks.holdWaiting('@ports', 'choosing ports', async () => {
     const range = { first: host.config.values['ports.first'], last: host.config.values['ports.last'] }
     const assigned = await assignPorts(spec, { range, records: host.state.records.list() })
-    host.state.records.put({ ...draft, details: detailsOf(plan, assigned, {}) })
+    host.state.records.put({ ...draft, details: detailsOf(plan, assigned, undefined) })
     return assigned
   })
 }
@@ -153,22 +154,6 @@ function adminOf(provider: Provider): string | undefined {
   return provider.traits.isolation === 'process' || provider.traits.isolation === 'none' ? undefined : 'root'
 }
 
-/** Does a variable build on one of the environment's own, such as "${containerEnv:PATH}"? */
-function refersToContainer({ exec }: EnvironmentSpec): boolean {
-  return Object.values(exec.env).some((value) => value?.includes('${containerEnv:') === true)
-}
-
-/** Variables of the shell that commands run with later: the environment's own, and what the user's shell sets. */
-async function probeEnv(work: Work, spec: EnvironmentSpec): Promise<Readonly<Record<string, string>>> {
-  const { operation, plan } = work
-  // What the blueprint adds for commands may build on what is asked for here, so it must not stand in the way.
-  const bare = { ...spec, exec: { ...spec.exec, env: {} } }
-  const inside = insideAsUser({ provider: plan.provider, operation, spec: bare, userEnv: {}, secrets: {} })
-  const options = { reporter: operation, signal: operation.signal }
-  const own = refersToContainer(spec) ? await probeContainerEnv(inside, options) : {}
-  return { ...own, ...(await probeUserEnv(spec.exec.probe, inside, options)) }
-}
-
 function draftRecord(host: HostContext, plan: Plan): EnvironmentRecord {
   return {
     namespace: host.namespace,
@@ -179,20 +164,20 @@ function draftRecord(host: HostContext, plan: Plan): EnvironmentRecord {
     source: plan.loaded.source,
     hash: plan.hash,
     createdAt: new Date().toISOString(),
-    details: detailsOf(plan, plan.spec, {}),
+    details: detailsOf(plan, plan.spec, undefined),
   }
 }
 
 function detailsOf(
   plan: Plan,
   spec: EnvironmentSpec,
-  userEnv: Readonly<Record<string, string>>,
+  userEnv: Readonly<Record<string, string>> | undefined,
 ): EnvironmentRecord['details'] {
   return {
     blueprint: spec.origin.blueprint,
     spec,
     declared: plan.spec,
-    userEnv,
+    ...(userEnv === undefined ? {} : { userEnv }),
     ...(spec.exec.user === undefined ? {} : { user: spec.exec.user }),
     ...(spec.exec.workdir === undefined ? {} : { workdir: spec.exec.workdir }),
   }

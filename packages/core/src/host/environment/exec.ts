@@ -7,6 +7,7 @@ import type { EnvironmentRecord } from '../state/index.ts'
 import { withDefaults } from './exec-env.ts'
 import { findRecord } from './find.ts'
 import { readSecrets } from './secrets.ts'
+import { knownUserEnv, type FoundIn } from './user-env.ts'
 
 /** Starts a program in an environment, as its user, in its workdir, with its variables, unless the call says otherwise. */
 export async function execIn(host: HostContext, options: ExecOptions): Promise<Process> {
@@ -16,7 +17,11 @@ export async function execIn(host: HostContext, options: ExecOptions): Promise<P
   const record = findRecord(host, environment, projectFolder)
   const operation = host.operation(record.name, { ...(signal && { signal }), ...(onEvent && { onEvent }) })
   const provider = await host.provider(record.provider)
-  const request = await completeRequest(host, record, { request: given, signal: operation.signal })
+  const request = await completeRequest({ host, record, provider, operation }, given).catch(
+    (error: unknown) => {
+      throw explain(record, error)
+    },
+  )
   await host.registry.loadForHooks(['beforeExec', 'afterExec'])
   await host.hooks.before('beforeExec', { environment: record.name, provider: provider.id, request })
   const process = await provider.exec(record.name, request, operation.context).catch((error: unknown) => {
@@ -32,14 +37,13 @@ export async function execIn(host: HostContext, options: ExecOptions): Promise<P
   return process
 }
 
-async function completeRequest(
-  host: HostContext,
-  record: EnvironmentRecord,
-  { request, signal }: { readonly request: ExecRequest; readonly signal: AbortSignal },
-): Promise<ExecRequest> {
-  const { spec, runtimeUser, user = runtimeUser, workdir, userEnv = {} } = record.details
+async function completeRequest(found: FoundIn, request: ExecRequest): Promise<ExecRequest> {
+  const { host, record, operation } = found
+  const { spec, runtimeUser, user = runtimeUser, workdir } = record.details
+  const { env, runner } = host
   const secrets =
-    spec === undefined ? {} : await readSecrets(spec.secrets, { env: host.env, runner: host.runner, signal })
+    spec === undefined ? {} : await readSecrets(spec.secrets, { env, runner, signal: operation.signal })
+  const userEnv = await knownUserEnv(found)
   return withDefaults(request, { spec, user, workdir, userEnv, secrets })
 }
 

@@ -57,6 +57,11 @@ export async function runLifecycle(work: LifecycleWork, stages: readonly Lifecyc
   }
 }
 
+/** Does the blueprint run anything inside as its user? */
+export function runsCommands({ lifecycle }: EnvironmentSpec): boolean {
+  return order.some((stage) => stage !== 'initialize' && lifecycle[stage].length > 0)
+}
+
 /** The environment as its user works in it. */
 export function insideAsUser({ provider, operation, spec, userEnv, secrets }: LifecycleWork): Inside {
   return createInside({

@@ -10,6 +10,7 @@ import { startWithin } from './start.ts'
 import { findRecord } from './find.ts'
 import { infoOf } from './info.ts'
 import { readSecrets } from './secrets.ts'
+import { knownUserEnv } from './user-env.ts'
 
 /** Options of a host method that takes a name first. */
 export type MethodOptions<Method extends keyof HostApi> = HostApi[Method] extends (
@@ -92,7 +93,7 @@ export async function runStartStages(
   host: HostContext,
   { record, provider, operation }: Found,
 ): Promise<void> {
-  const { spec, userEnv = {} } = record.details
+  const { spec } = record.details
   if (spec === undefined || spec.lifecycle.postStart.length + spec.lifecycle.postAttach.length === 0) return
   const secrets = await readSecrets(spec.secrets, {
     env: host.env,
@@ -100,6 +101,7 @@ export async function runStartStages(
     signal: operation.signal,
   })
   operation.hide(Object.values(secrets))
+  const userEnv = await knownUserEnv({ host, record, provider, operation })
   await runLifecycle({ provider, operation, spec, userEnv, secrets }, ['postStart', 'postAttach'])
 }
 

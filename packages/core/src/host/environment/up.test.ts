@@ -281,6 +281,21 @@ it('lets a variable build on one of the environment, also without a shell to pro
   }
 })
 
+it('asks the shell for its variables when something is first run as the user, and only once', async () => {
+  mkdirSync(join(project, '.devcontainer'), { recursive: true })
+  rmSync(join(project, 'holm.yaml'))
+  const config = { image: 'debian:bookworm', remoteEnv: { MINE: '${containerEnv:PATH}:mine' } }
+  writeFileSync(join(project, '.devcontainer', 'devcontainer.json'), JSON.stringify(config))
+  const host = await openHost()
+  await host.up()
+  expect(methods()).not.toContain('exec')
+  expect(await shell(host, 'printf %s "$MINE"')).toMatch(/\/bin.*:mine$/)
+  const asked = methods().filter((method) => method === 'exec').length
+  expect(asked).toBe(3)
+  expect(await shell(await openHost(), 'printf %s "$MINE"')).toMatch(/\/bin.*:mine$/)
+  expect(methods().filter((method) => method === 'exec')).toHaveLength(asked + 1)
+})
+
 it('removes the volumes of an environment that is gone, when they are asked for', async () => {
   const host = await openHost()
   await expect(host.destroy('never-was')).rejects.toMatchObject({ code: 'HOLM_ENVIRONMENT_NOT_FOUND' })
