@@ -10,7 +10,7 @@ import type { OpenHost } from './host.ts'
 import { createInterrupts } from './interrupts.ts'
 import type { Interrupts } from './interrupts.ts'
 import { createErrorDocument, formatError } from './output/errors.ts'
-import { printResult } from './output/result.ts'
+import { indentOf, printResult } from './output/result.ts'
 import { createProgress } from './output/progress.ts'
 import type { Progress } from './output/progress.ts'
 import { createStyle, isContinuousIntegration, wantsColor } from './output/style.ts'
@@ -176,8 +176,8 @@ function describeForPeople(error: unknown, { line, errorStyle, sanitize }: Run):
 function reportError(error: unknown, run: Run): void {
   const { line, streams, sanitize } = run
   if (line.globals.has('json')) {
-    // One line: also the last one of a stream of JSON lines.
-    streams.stdout.write(`${JSON.stringify(createErrorDocument(error, sanitize))}\n`)
+    const document = createErrorDocument(error, sanitize)
+    streams.stdout.write(`${JSON.stringify(document, null, indentOf(streams.stdout))}\n`)
     return
   }
   streams.stderr.write(`${describeForPeople(error, run)}\n`)

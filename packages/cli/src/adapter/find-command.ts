@@ -1,3 +1,4 @@
+import { indentOf } from '../output/result.ts'
 import type { CommandDefinition } from '@holm/core'
 import type { BuiltinCommand, CommandTable } from '../builtin.ts'
 import type { Run } from '../cli.ts'
@@ -39,7 +40,7 @@ async function findAnyRoute(words: readonly string[], { host }: FindOptions): Pr
 }
 
 async function renderHelp(route: Route, { line, style, streams }: FindOptions): Promise<string> {
-  if (line.globals.has('json')) return JSON.stringify(describeRoute(route), null, 2)
+  if (line.globals.has('json')) return JSON.stringify(describeRoute(route), null, indentOf(streams.stdout))
   const help = await import('./help.ts')
   const { isTTY, columns } = streams.stdout
   const options = {

@@ -91,6 +91,7 @@ describe('holm exec', () => {
       stdout: 's3cret\n',
       stderr: '',
       encoding: 'utf8',
+      truncated: false,
     })
     expect(run.code).toBe(2)
     const binary = createExec((program) => {

@@ -23,9 +23,18 @@ export interface StreamItem {
 export async function printResult(result: CommandResult, view: ResultView): Promise<void> {
   if (isAsyncIterable(result.data)) return printStream(result.data, view)
   const { streams, json } = view
-  if (json) return writeLine(streams.stdout, JSON.stringify(result.data ?? null, cleaner(view.sanitize), 2))
+  if (json)
+    return writeLine(
+      streams.stdout,
+      JSON.stringify(result.data ?? null, cleaner(view.sanitize), indentOf(streams.stdout)),
+    )
   const text = renderForPeople(result, view)
   if (text !== '') writeLine(streams.stdout, text)
+}
+
+/** Documents, of results as of errors, are one line each for programs, and indented for the people at a terminal. */
+export function indentOf(stream: Streams['stdout']): number {
+  return stream.isTTY === true ? 2 : 0
 }
 
 function renderForPeople({ table, text, data }: CommandResult, view: ResultView): string {
