@@ -3,7 +3,7 @@ import type { Provider } from '../../provider.ts'
 import type { EnvironmentSpec, LifecycleStage } from '../../spec.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
-import { runStage, type Inside } from '../provision/index.ts'
+import { chainScripts, listChain, runStage, type Inside } from '../provision/index.ts'
 import { definedOnly } from '../runner.ts'
 import { createInside } from './inside.ts'
 
@@ -32,7 +32,8 @@ export async function runLifecycle(work: LifecycleWork, stages: readonly Lifecyc
   const { spec, operation } = work
   const wanted = stages.filter((stage) => spec.lifecycle[stage].length > 0)
   if (wanted.length === 0) return
-  const inside = insideAsUser(work)
+  const chain = listChain(wanted.flatMap((stage) => spec.lifecycle[stage]))
+  const inside = chainScripts(insideAsUser(work), chain)
   for (const stage of wanted) {
     assertNotAborted(operation.signal)
     const late = order.indexOf(stage) > order.indexOf(spec.lifecycle.waitFor)

@@ -1,3 +1,4 @@
+export { chainScripts, listChain } from './chain.ts'
 export { provision, provisionWith } from './provision.ts'
 export { runStage } from './stage.ts'
 export { probeContainerEnv, probeUserEnv } from './user-env.ts'
