@@ -9,7 +9,13 @@ export type CommandTable = Omit<CommandDefinition, 'run'> & {
   readonly plugin?: string
 }
 
-export const commandGroups = ['Environments', 'Blueprints and bases', 'Machine', 'holm'] as const
+export const commandGroups = [
+  'Environments',
+  'Images and copies',
+  'Blueprints and bases',
+  'Machine',
+  'holm',
+] as const
 export type CommandGroup = (typeof commandGroups)[number]
 
 /** What a built-in command gets beyond `CommandInput`; a plugin's command has to do without. */

@@ -23,7 +23,7 @@ export interface ArgDefinition {
   readonly description: string
   readonly required?: boolean
   /** What completion offers. */
-  readonly completes?: 'environment' | 'blueprint' | 'provider' | 'base' | 'file'
+  readonly completes?: 'environment' | 'image' | 'blueprint' | 'provider' | 'base' | 'file'
 }
 
 export interface FlagDefinition {

@@ -1,5 +1,6 @@
 import type { Blueprint } from './blueprint.ts'
 import type { CommandDefinition } from './command.ts'
+import type { CopiesApi } from './copies-api.ts'
 import type { EnvironmentSpec } from './spec.ts'
 import type { FacetName, LogChunk, LogsOptions } from './facets.ts'
 import type { AppliedLimit, EnvironmentState, ExecRequest, PortBinding, Probe, Traits } from './provider.ts'
@@ -36,6 +37,8 @@ export interface UpResult {
   /** Keys of the spec that differ from the environment as it runs; empty when it is up to date. */
   readonly changed: readonly string[]
   readonly selection: ProviderSelection
+  /** Name of the golden image it was made from, when it was. */
+  readonly image?: string
   readonly steps: readonly { readonly step: string; readonly elapsedMs: number; readonly skipped?: string }[]
   readonly warnings: readonly string[]
 }
@@ -136,7 +139,7 @@ export interface BlueprintEntry {
 }
 
 /** The SDK: everything the CLI can do. Functions return data; progress arrives through `onEvent`. */
-export interface HostApi {
+export interface HostApi extends CopiesApi {
   up(options?: UpOptions): Promise<UpResult>
   list(options?: CallOptions & { readonly all?: boolean }): Promise<readonly EnvironmentInfo[]>
   /** One environment; HOLM_ENVIRONMENT_NOT_FOUND for an unknown name. */

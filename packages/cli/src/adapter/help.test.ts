@@ -24,7 +24,23 @@ describe('help', () => {
         start               Start a stopped environment, its files as they were.
         stop                Stop an environment and keep its files.
         destroy             Remove an environment and everything of it.
+        update              Install again on top of a running environment.
+        resize              Change the limits of an environment, also while it runs where the provider can.
         events              Show what holm did: steps and changes of state.
+
+      IMAGES AND COPIES
+        clone               Make new environments from the files of one.
+        snapshot create     Save an environment, with the files of its project folder.
+        snapshot list       List the snapshots of an environment.
+        snapshot restore    Put an environment and its project files back as they were.
+        snapshot remove     Remove a snapshot and the files that were saved with it.
+        build               Install what a blueprint asks for once, and keep the result for every up.
+        image list          List the golden images of this machine.
+        image show          Show one golden image.
+        image remove        Remove a golden image; environments made from it live on.
+        image prune         Remove golden images that no environment was made from.
+        export              Write an environment into one portable archive.
+        import              Make an environment from an archive that export wrote.
 
       BLUEPRINTS AND BASES
         blueprint list      List the built-in blueprints.

@@ -122,6 +122,11 @@ const listers: Readonly<Record<Named, (host: HostApi) => Promise<Candidate[]>>> 
       value: name,
       description: `${status} on ${provider}`,
     })),
+  image: async (host) =>
+    (await host.images.list()).map(({ name, blueprint, provider }) => ({
+      value: name,
+      description: `${blueprint} on ${provider}`,
+    })),
   blueprint: async (host) =>
     (await host.blueprints.list()).map(({ name, description }) => ({ value: name, description })),
   provider: async (host) =>

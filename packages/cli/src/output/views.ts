@@ -88,6 +88,7 @@ export function renderUp(result: UpResult, view: UpView): string {
       ['why', view.verbose ? selection.reason : undefined],
       ['passed over', view.verbose ? renderRejected(selection) : undefined],
       ['changed', changed.length === 0 ? undefined : renderChanged(changed, name)],
+      ['image', result.image === undefined ? undefined : `${result.image}: nothing had to be installed`],
       ['steps', renderSteps(result)],
       ['ports', environment.ports.map(formatPort).join('\n')],
       ['enter', `holm shell${name}`],

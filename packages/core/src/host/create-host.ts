@@ -1,6 +1,7 @@
 import type { HostApi } from '../host-api.ts'
 import { createBlueprintsApi } from './api/blueprints.ts'
 import { createConfigApi } from './api/config.ts'
+import { createCopiesApi } from './api/copies.ts'
 import { createPluginsApi } from './api/plugins.ts'
 import { createProvidersApi } from './api/providers.ts'
 import { checkMachine } from './api/doctor.ts'
@@ -34,6 +35,7 @@ function createApi(host: HostContext, close: () => Promise<void>): HostApi {
     start: (name, options = {}) => healed((sound) => startEnvironment(sound, name, options)),
     stop: (name, options = {}) => healed((sound) => stopEnvironment(sound, name, options)),
     destroy: (name, options = {}) => healed((sound) => destroyEnvironment(sound, name, options)),
+    ...createCopiesApi(healed),
     events: (options = {}) => host.state.events.list(options),
     blueprints: createBlueprintsApi(host),
     bases: host.bases,
@@ -49,11 +51,18 @@ function createApi(host: HostContext, close: () => Promise<void>): HostApi {
 
 type Healed = <T>(work: (host: HostContext) => Promise<T>) => Promise<T>
 
+/** What a killed holm has begun and must not be left as it is. Nearly always there is nothing. */
+async function healInterrupted(host: HostContext): Promise<void> {
+  if (host.state.journals.list().length === 0) return
+  const { healRestores } = await import('./copies/restore.ts')
+  await healRestores(host)
+}
+
 /** The first call that needs the state also repairs it, where it was damaged; so does one that meets damage on its way. */
 function healOnce(host: HostContext): Healed {
   let healing: Promise<void> | undefined
   return async (work) => {
-    healing ??= healState(host)
+    healing ??= healState(host).then(() => healInterrupted(host))
     try {
       await healing
       return await work(host)

@@ -75,6 +75,18 @@ export const configTable = {
     meaning: 'Leave an environment whose `up` failed for a look inside, as with --keep.',
     env: 'HOLM_UP__KEEP',
   },
+  'up.golden': {
+    type: 'boolean',
+    default: true,
+    meaning: 'Make environments from a golden image when there is one for what their blueprint installs.',
+    env: 'HOLM_UP__GOLDEN',
+  },
+  'up.saveGolden': {
+    type: 'boolean',
+    default: false,
+    meaning: 'Save a golden image after an `up` that had to install things, as `holm build` does.',
+    env: 'HOLM_UP__SAVE_GOLDEN',
+  },
   'stop.grace': {
     type: 'duration',
     default: 10_000,

@@ -57,16 +57,16 @@ async function makeAndProvision(work: Work, draft: EnvironmentRecord): Promise<C
   })
   operation.hide(Object.values(secrets))
   const spec = await reservePorts(work, draft, await resolveBase(work))
-  await operation.step('create', () =>
-    abandonAfter(provider.create(spec, operation.context), operation.signal),
-  )
-  await pinDigest(work, spec)
+  const image = await tryImage(work, spec)
+  if (image === undefined) await createCold(work, spec)
   const state = await startWithin(work.host, provider, { name: plan.name, operation })
-  await provisionEnvironment(work, spec, secrets)
+  if (image === undefined) await provisionCold(work, spec, secrets)
+  else await finishClone(work, spec, image)
   const userEnv = runsCommands(spec) ? await askUserEnv({ provider, operation, spec }) : undefined
   const details = {
     ...detailsOf(plan, spec, userEnv),
     ...(state.user !== undefined && { runtimeUser: state.user }),
+    ...(image !== undefined && { image }),
   }
   const record: EnvironmentRecord = { ...draft, phase: 'ready', details }
   await runLifecycle({ provider, operation, spec, userEnv: userEnv ?? {}, secrets }, [
@@ -77,6 +77,45 @@ async function makeAndProvision(work: Work, draft: EnvironmentRecord): Promise<C
     'postAttach',
   ])
   return { state, spec, record }
+}
+
+async function createCold(work: Work, spec: EnvironmentSpec): Promise<void> {
+  const { plan, operation } = work
+  await operation.step('create', () =>
+    abandonAfter(plan.provider.create(spec, operation.context), operation.signal),
+  )
+  await pinDigest(work, spec)
+}
+
+/** Makes the environment from the golden image for what it installs, and says which; undefined when there is none. */
+async function tryImage(work: Work, spec: EnvironmentSpec): Promise<string | undefined> {
+  const { host, plan, operation } = work
+  const { provider } = plan
+  if (!provider.clone || !host.config.values['up.golden'] || host.state.images.list().length === 0)
+    return undefined
+  const golden = await import('../golden/use.ts')
+  return golden.tryImage({ host, provider, operation, spec })
+}
+
+/** Nothing is left to be installed; what tells one machine from another is made anew. */
+async function finishClone({ plan, operation }: Work, spec: EnvironmentSpec, image: string): Promise<void> {
+  const { renewIdentity } = await import('../copies/identity.ts')
+  operation.skip('provision', `golden image ${image}`)
+  await renewIdentity({ provider: plan.provider, operation, spec })
+}
+
+async function provisionCold(
+  work: Work,
+  spec: EnvironmentSpec,
+  secrets: Record<string, string>,
+): Promise<void> {
+  const { host, plan, operation } = work
+  const since = performance.now()
+  await provisionEnvironment(work, spec, secrets)
+  if (!host.config.values['up.saveGolden']) return
+  const { saveImage } = await import('../golden/use.ts')
+  const tookMs = Math.round(performance.now() - since)
+  await saveImage({ host, provider: plan.provider, operation, spec }, tookMs)
 }
 
 /** Writes the chosen ports down before anybody else chooses: one holm at a time. */
@@ -99,7 +138,7 @@ async function reservePorts(
 }
 
 /** What must be known of the base before the environment is made: a Dockerfile is built, an image's metadata is read. */
-async function resolveBase({ host, plan, operation }: Work): Promise<EnvironmentSpec> {
+export async function resolveBase({ host, plan, operation }: Work): Promise<EnvironmentSpec> {
   const { provider, spec, loaded } = plan
   const { base } = spec
   if (base.kind === 'build') {
@@ -125,7 +164,7 @@ async function pinDigest({ host, plan, operation }: Work, { base }: EnvironmentS
     await host.bases.recordDigest(base.reference, info.base.digest)
 }
 
-async function provisionEnvironment(
+export async function provisionEnvironment(
   work: Work,
   spec: EnvironmentSpec,
   secrets: Record<string, string>,
@@ -150,7 +189,7 @@ async function provisionEnvironment(
 }
 
 /** Processes have no other user than the caller; everything else has root. */
-function adminOf(provider: Provider): string | undefined {
+export function adminOf(provider: Provider): string | undefined {
   return provider.traits.isolation === 'process' || provider.traits.isolation === 'none' ? undefined : 'root'
 }
 

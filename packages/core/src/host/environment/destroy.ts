@@ -4,7 +4,7 @@ import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 import { notFound } from './find.ts'
-import { recordFromLabels } from './labels.ts'
+import { isGolden, recordFromLabels } from './labels.ts'
 import { findEnvironment, type Found, type MethodOptions } from './manage.ts'
 import { allProviders } from './reconcile.ts'
 
@@ -40,10 +40,18 @@ async function destroy(
       provider.remove(record.name, { volumes: options.volumes === true }, operation.context),
     )
     host.state.records.remove(record.name)
+    await forgetOwned(host, record)
     await host.hooks.after('afterRemove', { environment: record.name })
     operation.emit({ type: 'state', environment: record.name, status: 'absent' })
     return { name: record.name, existed: status !== 'absent' }
   })
+}
+
+/** Snapshots' files, and folders that were made for this environment alone. */
+export async function forgetOwned(host: HostContext, { name, details }: EnvironmentRecord): Promise<void> {
+  if (details.owned === undefined && host.state.snapshots.list(`${name}/`).length === 0) return
+  const { forgetCopies } = await import('../copies/snapshots.ts')
+  await forgetCopies(host, { name, owned: details.owned })
 }
 
 /** A name without a record may still be one that some runtime has (another data folder, a lost state file). */
@@ -86,6 +94,6 @@ async function findInRuntimes(
       }
     }),
   )
-  const found = states.find((state) => state !== undefined && state.status !== 'absent')
+  const found = states.find((state) => state !== undefined && state.status !== 'absent' && !isGolden(state))
   return found && recordFromLabels(host.namespace, found)
 }

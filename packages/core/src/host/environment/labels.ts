@@ -11,6 +11,8 @@ export const labelKeys = {
   project: 'dev.holm.project',
   hash: 'dev.holm.hash',
   exec: 'dev.holm.exec',
+  /** Hash of a golden image: such an environment is hidden, stopped, and only cloned. */
+  golden: 'holm.golden',
 } as const
 
 export interface LabelInput {
@@ -30,6 +32,10 @@ export function labelsOf({ namespace, spec, hash }: LabelInput): Record<string, 
     [labelKeys.hash]: hash,
     [labelKeys.exec]: JSON.stringify({ user: spec.exec.user, workdir: spec.exec.workdir }),
   }
+}
+
+export function isGolden({ labels }: Pick<EnvironmentState, 'labels'>): boolean {
+  return labels[labelKeys.golden] !== undefined
 }
 
 /** The record that an environment's labels amount to. */

@@ -5,7 +5,7 @@ import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 import { infoOf } from './info.ts'
-import { recordFromLabels } from './labels.ts'
+import { isGolden, recordFromLabels } from './labels.ts'
 
 interface Answer {
   readonly provider: string
@@ -44,7 +44,8 @@ export async function allProviders(host: HostContext): Promise<readonly string[]
 
 async function askProvider(host: HostContext, id: string, operation: Operation): Promise<Answer> {
   try {
-    return { provider: id, states: await (await host.provider(id)).list(operation.context) }
+    const states = await (await host.provider(id)).list(operation.context)
+    return { provider: id, states: states.filter((state) => !isGolden(state)) }
   } catch (error) {
     if (!isHolmError(error) || isHolmError(error, 'HOLM_INTERRUPTED')) throw error
     return { provider: id, states: undefined, problem: error.message }

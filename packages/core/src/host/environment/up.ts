@@ -8,6 +8,7 @@ import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 import { createEnvironment } from './create.ts'
+import { forgetOwned } from './destroy.ts'
 import { noProvider } from './select-provider.ts'
 import { startWithin } from './start.ts'
 import { infoOf } from './info.ts'
@@ -92,6 +93,8 @@ async function upBefore(host: HostContext, options: UpOptions): Promise<UpResult
     outcome,
     changed: outcome === 'created' || outcome === 'recreated' ? [] : changed,
     selection: plan.selection,
+    ...((outcome === 'created' || outcome === 'recreated') &&
+      record.details.image !== undefined && { image: record.details.image }),
     steps: operation.steps,
     warnings: operation.warnings,
   }
@@ -171,6 +174,7 @@ async function removeExisting({ host, operation }: Work, record: EnvironmentReco
   const provider = await host.provider(record.provider)
   await provider.remove(record.name, { volumes: false }, operation.context)
   host.state.records.remove(record.name)
+  await forgetOwned(host, record)
 }
 
 /** A provider that was taken unasked and turns out not to be usable: then none was, and the others' reasons matter. */

@@ -12,7 +12,7 @@ export interface OpenedDatabase {
   readonly backup: string | undefined
 }
 
-const schemaVersion = 1
+const schemaVersion = 2
 
 const schema = `
   CREATE TABLE IF NOT EXISTS environments (
@@ -28,6 +28,10 @@ const schema = `
     id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, environment TEXT, event TEXT NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS events_environment ON events (environment, id);
+  CREATE TABLE IF NOT EXISTS items (
+    namespace TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, item TEXT NOT NULL, updated_at TEXT NOT NULL,
+    PRIMARY KEY (namespace, kind, key)
+  ) STRICT;
 `
 
 /**

@@ -1,15 +1,21 @@
 import { damageOf, openDatabase } from './database.ts'
 import { createEventLog, type EventLog } from './event-log.ts'
+import type { ImageRecord, RestoreJournal, SnapshotRecord } from './copies.ts'
+import { createItems, type Items } from './items.ts'
 import { createLocks, type Locks } from './locks.ts'
 import { createRecords, type Records } from './records.ts'
 
 export { isDamaged } from './database.ts'
+export type { ImageRecord, RestoreJournal, SavedMount, SnapshotRecord, Swap } from './copies.ts'
 export type { EnvironmentRecord, RecordDetails } from './records.ts'
 
 export interface State {
   readonly records: Records
   readonly locks: Locks
   readonly events: EventLog
+  readonly images: Items<ImageRecord>
+  readonly snapshots: Items<SnapshotRecord>
+  readonly journals: Items<RestoreJournal>
   readonly fresh: boolean
   readonly backup: string | undefined
   /** Looks through the whole file; a sentence about the damage, or undefined. */
@@ -25,6 +31,9 @@ export function openState(path: string, namespace: string, options: { suspect?: 
     records: createRecords(database, namespace),
     locks: createLocks(database, namespace),
     events: createEventLog(database),
+    images: createItems(database, namespace, 'image'),
+    snapshots: createItems(database, namespace, 'snapshot'),
+    journals: createItems(database, namespace, 'journal'),
     fresh: opened.fresh,
     backup: opened.backup,
     verify: () => damageOf(database),

@@ -27,6 +27,11 @@ export interface RecordDetails {
   /** Whom the runtime runs programs as when nobody is named. */
   readonly runtimeUser?: string
   readonly workdir?: string
+  /** Hash of what was provisioned; with `image` also that of the golden image it was cloned from. */
+  readonly golden?: string
+  readonly image?: string
+  /** Folders and files of holm's data folder that belong to it alone, and go with it. */
+  readonly owned?: readonly string[]
 }
 
 type Row = Record<string, string>
