@@ -15,6 +15,7 @@ import { runLifecycle } from '../environment/lifecycle.ts'
 import { findEnvironment, type Found } from '../environment/manage.ts'
 import { readSecrets } from '../environment/secrets.ts'
 import { startWithin } from '../environment/start.ts'
+import { knownUserEnv } from '../environment/user-env.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 import { writableMounts } from './files.ts'
@@ -223,13 +224,22 @@ export async function wakeClone(
   const state = await startWithin(host, provider, { name: spec.name, operation })
   await onStarted?.()
   await renewIdentity({ provider, operation, spec })
-  const sources = { env: host.env, runner: host.runner, signal: operation.signal }
-  const secrets = spec.lifecycle.postStart.length === 0 ? {} : await readSecrets(spec.secrets, sources)
-  operation.hide(Object.values(secrets))
-  const { userEnv = {} } = record.details
-  await runLifecycle({ provider, operation, spec, userEnv, secrets }, ['postStart'])
+  await runPostStart(host, { record, provider, operation }, spec)
   operation.emit({ type: 'state', environment: spec.name, status: state.status, message: 'cloned' })
   return infoOf(state, record)
+}
+
+async function runPostStart(
+  host: HostContext,
+  { record, provider, operation }: Found,
+  spec: EnvironmentSpec,
+): Promise<void> {
+  if (spec.lifecycle.postStart.length === 0) return
+  const sources = { env: host.env, runner: host.runner, signal: operation.signal }
+  const secrets = await readSecrets(spec.secrets, sources)
+  operation.hide(Object.values(secrets))
+  const userEnv = await knownUserEnv({ host, record, provider, operation })
+  await runLifecycle({ provider, operation, spec, userEnv, secrets }, ['postStart'])
 }
 
 async function removeClone({ host, operation, found, name }: Cloning): Promise<void> {

@@ -28,7 +28,7 @@ async function bringUp(blueprint = 'base: host\n'): Promise<{ stage: Stage; host
 describe('clone', () => {
   it('has the files, other ports, no project, and is its own', async () => {
     const { stage, host } = await bringUp(
-      'base: host\nports: ["8080"]\nlifecycle: { postStart: "echo started >> stages" }\n',
+      'base: host\nports: ["0:8080"]\nlifecycle: { postStart: "echo started >> stages" }\n',
     )
     await stage.shell(host, 'web', 'echo mine > file')
     const [result] = await host.clone('web', 'copy')
