@@ -10,8 +10,11 @@ const needs: Readonly<Record<string, string>> = {
   ip: 'iproute2',
   iptables: 'iptables',
   'lxc-start': 'lxc',
+  mke2fs: 'e2fsprogs',
   mmdebstrap: 'mmdebstrap',
   newuidmap: 'uidmap',
+  'qemu-img': 'qemu-utils',
+  'qemu-system-x86_64': 'qemu-system-x86',
   tmux: 'tmux',
   unshare: 'util-linux',
 }

@@ -1,0 +1,69 @@
+import { stat } from 'node:fs/promises'
+import path from 'node:path'
+import { HolmError } from '@holm/core'
+import type { EnvironmentSpec, Mount } from '@holm/core'
+import { assertVolumeName } from './shares.ts'
+
+function refuse(what: string, hint: string): never {
+  throw new HolmError('HOLM_BLUEPRINT_UNSUPPORTED', `qemu cannot ${what}`, { hint })
+}
+
+/** HOLM_BLUEPRINT_UNSUPPORTED for what a machine cannot do, before anything is made. */
+export async function assertSupported(spec: EnvironmentSpec): Promise<void> {
+  const { base, network, security, resources } = spec
+  if (base.kind !== 'rootfs' && base.kind !== 'folder')
+    refuse(`run the base kind "${base.kind}"`, 'Use the base kind rootfs or folder, or another provider.')
+  if (!['default', 'none'].includes(network))
+    refuse(`join the network "${network}"`, 'Use the network default or none.')
+  if (security.devices.length > 0)
+    refuse(
+      `hand in devices of this machine (${security.devices.join(', ')})`,
+      'Remove `devices`, or use another provider.',
+    )
+  if (resources.pids !== undefined && resources.pids < 1) refuse('run without processes', 'Raise `pids`.')
+  const ipv6 = spec.ports.find(({ hostIp }) => hostIp.includes(':'))
+  if (ipv6) refuse(`publish a port on ${ipv6.hostIp}`, 'Publish it on an IPv4 address.')
+  for (const mount of spec.mounts) await assertMount(mount)
+}
+
+async function assertMount(mount: Mount): Promise<void> {
+  if (isForbidden(mount.target))
+    refuse(
+      `mount anything at "${mount.target}"`,
+      'Name an absolute path that the machine does not mount itself.',
+    )
+  if (mount.type === 'volume' && mount.source !== undefined) assertVolumeName(mount.source)
+  if (mount.type === 'bind') await assertFolder(mount.source)
+}
+
+async function assertFolder(source: string): Promise<void> {
+  const found = await stat(source).catch(() => undefined)
+  if (found === undefined)
+    throw new HolmError('HOLM_BLUEPRINT_INVALID', `there is nothing to mount at ${source}`, {
+      hint: 'Make the folder, or correct the mount.',
+    })
+  if (!found.isDirectory())
+    refuse(
+      `mount ${source}: it is no folder, and a machine shares folders`,
+      'Mount the folder that it is in.',
+    )
+}
+
+const forbidden = [/^\/(?:proc|sys|dev)(?:\/|$)/, /^\/(?:etc|usr|bin|sbin|lib|run)?$/]
+
+function isForbidden(target: string): boolean {
+  const plain = path.posix.normalize(target).replace(/(.)\/$/, '$1')
+  return !target.startsWith('/') || target.includes('\0') || forbidden.some((each) => each.test(plain))
+}
+
+/** What the blueprint asks for and a machine leaves out, one sentence each, by the blueprint's own words. */
+export function listIgnored(spec: EnvironmentSpec): string[] {
+  const { capAdd, capDrop, securityOpt } = spec.security
+  const limits = [...capAdd, ...capDrop, ...securityOpt]
+  return [
+    ...(limits.length === 0
+      ? []
+      : [`capAdd, capDrop and securityOpt have no effect: the machine is the border (${limits.join(', ')})`]),
+    ...(spec.network === 'none' && spec.ports.length > 0 ? ['ports have no effect without a network'] : []),
+  ]
+}
