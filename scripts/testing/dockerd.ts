@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, openSync, closeSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { lastLines } from '../command.ts'
 import { root } from '../root.ts'
-import { cleanUp, recordName, recordsFolder, type EngineRecord } from './engine-records.ts'
+import { cleanUp, saveRecord, type EngineRecord } from './engine-records.ts'
 import { hasCommand, isRoot } from './machine.ts'
 import { createNetwork } from './network.ts'
 
@@ -42,20 +42,15 @@ export async function startDockerd(): Promise<TestEngine | undefined> {
 async function createRecord(): Promise<EngineRecord> {
   const dataParent = join(root, '.cache', 'dockerd')
   mkdirSync(dataParent, { recursive: true })
-  mkdirSync(recordsFolder, { recursive: true })
   const data = mkdtempSync(join(dataParent, 'data-'))
   const id = data.slice(-6).toLowerCase()
   // Sockets have short path limits: they live under the system's temporary folder.
   const run = mkdtempSync(join(tmpdir(), 'holm-dockerd-'))
   const draft: EngineRecord = { id, owner: process.pid, data, run }
-  save(draft)
+  saveRecord(draft)
   const record = { ...draft, network: await createNetwork(id) }
-  save(record)
+  saveRecord(record)
   return record
-}
-
-function save(record: EngineRecord): void {
-  writeFileSync(join(recordsFolder, recordName(record)), JSON.stringify(record, null, 2))
 }
 
 function socketOf(record: EngineRecord): string {
@@ -75,7 +70,7 @@ async function launch(record: EngineRecord): Promise<void> {
   let startError: Error | undefined
   child.on('error', (error) => (startError = error))
   child.unref()
-  save({ ...record, pid: child.pid ?? 0 })
+  saveRecord({ ...record, pid: child.pid ?? 0 })
   Object.assign(record, { pid: child.pid })
   const deadline = Date.now() + readyWithin
   while (!(await answers(socketOf(record)))) {

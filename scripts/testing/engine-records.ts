@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, rmSync } from 'node:fs'
+import { globSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isRunning } from '../bootstrap/lock.mjs'
@@ -23,11 +23,16 @@ export function recordName(record: EngineRecord): string {
   return `${record.id}.json`
 }
 
+export function saveRecord(record: EngineRecord): void {
+  mkdirSync(recordsFolder, { recursive: true })
+  writeFileSync(join(recordsFolder, recordName(record)), JSON.stringify(record, null, 2))
+}
+
 /** Removes engines whose test run was killed before it could stop them. */
 export async function sweepEngines(): Promise<void> {
   for (const record of readRecords()) {
     if (isRunning(record.owner)) continue
-    console.log(`dockerd: removing what a killed run left (${record.id})`)
+    console.log(`engines: removing what a killed run left (${record.id})`)
     await cleanUp(record)
   }
 }
@@ -42,9 +47,18 @@ export async function cleanUp(record: EngineRecord): Promise<void> {
   await endProcesses(record)
   await unmountBelow(record)
   if (record.network) await removeNetwork(record.network)
+  for (const network of bridgesBelow(record.run)) await removeNetwork(network)
   for (const folder of [record.run, record.data])
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   rmSync(join(recordsFolder, recordName(record)), { force: true })
+}
+
+/** Bridges of environments that tests made and did not remove: their data is below the engine's run folder. */
+function bridgesBelow(run: string): TestNetwork[] {
+  return globSync('**/network/config.json', { cwd: run }).map((file) => {
+    const { bridge, subnet } = JSON.parse(readFileSync(join(run, file), 'utf8')) as TestNetwork
+    return { bridge, subnet, address: '' }
+  })
 }
 
 async function endProcesses(record: EngineRecord): Promise<void> {
@@ -59,12 +73,19 @@ async function endProcesses(record: EngineRecord): Promise<void> {
   await waitFor(() => processesOf(record).length === 0, 5_000)
 }
 
-function containerProcesses({ data }: EngineRecord): number[] {
-  const containers = listNames(join(data, 'containers'))
+function containerProcesses(record: EngineRecord): number[] {
+  const containers = listNames(join(record.data, 'containers'))
+  const shims = new Set(processesOf(record).filter((pid) => readProc(pid, 'cmdline').includes('-shim-')))
   return listProcesses().filter((pid) => {
+    if (shims.has(parentOf(pid))) return true
     const groups = readProc(pid, 'cgroup')
     return containers.some((id) => groups.includes(id))
   })
+}
+
+function parentOf(pid: number): number {
+  const stat = readProc(pid, 'stat')
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? 0)
 }
 
 function processesOf(record: EngineRecord): number[] {
@@ -81,7 +102,7 @@ function isOurs(command: string, { run, id }: EngineRecord): boolean {
   return command.includes(`${run}/`) || command.split('\0').includes(`holm-test-${id}`)
 }
 
-function readProc(pid: number, file: 'cgroup' | 'cmdline'): string {
+function readProc(pid: number, file: 'cgroup' | 'cmdline' | 'stat'): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8')
   } catch {

@@ -5,6 +5,7 @@ import { lastLines, runCommand } from '../command.ts'
 /** Commands that test tiers need, and the Debian package that has each. */
 const needs: Readonly<Record<string, string>> = {
   bwrap: 'bubblewrap',
+  containerd: 'containerd',
   dockerd: 'docker.io',
   git: 'git',
   ip: 'iproute2',
@@ -15,12 +16,15 @@ const needs: Readonly<Record<string, string>> = {
   newuidmap: 'uidmap',
   'qemu-img': 'qemu-utils',
   'qemu-system-x86_64': 'qemu-system-x86',
+  // One of the network plugins that containerd's environments need.
+  portmap: 'containernetworking-plugins',
+  runc: 'runc',
   tmux: 'tmux',
   unshare: 'util-linux',
 }
 
 export function hasCommand(name: string): boolean {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin']
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/lib/cni']
   return folders.some((folder) => isExecutable(join(folder, name)))
 }
 

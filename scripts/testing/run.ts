@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { listStaticSteps, runSteps } from '../check/steps.ts'
 import { withLocalTools } from '../command.ts'
 import { root } from '../root.ts'
+import { startContainerd, type TestContainerd } from './containerd.ts'
 import { startDockerd, type TestEngine } from './dockerd.ts'
 import { sweepEngines } from './engine-records.ts'
 import { prepareMachine } from './machine.ts'
@@ -37,20 +38,24 @@ async function withRuntimes(
   const interrupt = (): void => interrupted.abort()
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt)
   let engine: TestEngine | undefined
+  let containerd: TestContainerd | undefined
   try {
     await prepareMachine()
     await sweepEngines()
     const rootfs = await prepareRootfs()
     engine = await startDockerd()
+    containerd = await startContainerd()
     return await work(
       {
         ...withLocalTools(),
         ...(rootfs === undefined ? {} : { HOLM_TEST_ROOTFS: rootfs }),
         ...(engine === undefined ? {} : { HOLM_TEST_DOCKER_HOST: engine.host }),
+        ...(containerd === undefined ? {} : { HOLM_TEST_CONTAINERD_ADDRESS: containerd.address }),
       },
       interrupted.signal,
     )
   } finally {
+    await containerd?.stop()
     await engine?.stop()
   }
 }
