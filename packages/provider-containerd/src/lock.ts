@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto'
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { HolmError, abortError } from '@holm/core'
+
+export interface LockRequest {
+  /** The file that is the lock; its folder is made. */
+  readonly file: string
+  /** What is waited for, for the error. */
+  readonly what: string
+  readonly signal: AbortSignal
+  /** Absent: 30 s. */
+  readonly timeoutMs?: number
+}
+
+/** Calls of this process that wait for each other, by lock file: the file tells processes apart, not calls. */
+const queues = new Map<string, Promise<unknown>>()
+
+/**
+ * Runs `work` while no other call and no other holm process holds the lock. HOLM_ENVIRONMENT_BUSY when it is not free in time;
+ * what a killed process locked is taken over.
+ */
+export async function withLock<T>(request: LockRequest, work: () => Promise<T>): Promise<T> {
+  const before = queues.get(request.file) ?? Promise.resolve()
+  const turn = before.then(() => locked(request, work))
+  const settled = turn.catch(() => {})
+  queues.set(request.file, settled)
+  try {
+    return await turn
+  } finally {
+    if (queues.get(request.file) === settled) queues.delete(request.file)
+  }
+}
+
+async function locked<T>(request: LockRequest, work: () => Promise<T>): Promise<T> {
+  const { file } = request
+  const draft = `${file}-${randomBytes(4).toString('hex')}`
+  await mkdir(path.dirname(file), { recursive: true })
+  await writeFile(draft, identity(process.pid) ?? '', { mode: 0o600 })
+  try {
+    await take({ ...request, draft })
+  } finally {
+    await rm(draft, { force: true })
+  }
+  try {
+    return await work()
+  } finally {
+    await rm(file, { force: true })
+  }
+}
+
+async function take({
+  file,
+  draft,
+  what,
+  signal,
+  timeoutMs = 30_000,
+}: LockRequest & { readonly draft: string }): Promise<void> {
+  const deadline = performance.now() + timeoutMs
+  for (let delay = 5; ; delay = Math.min(delay * 2, 100)) {
+    // A link appears with its content in it, or not at all.
+    const made = await link(draft, file).then(
+      () => true,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') throw error
+        return false
+      },
+    )
+    if (made) return
+    if (await clearStale(file)) continue
+    if (signal.aborted) throw abortError(signal)
+    if (performance.now() > deadline) {
+      throw new HolmError('HOLM_ENVIRONMENT_BUSY', `another holm process is working on ${what}`, {
+        hint: 'Wait until it has finished, then try again.',
+      })
+    }
+    await wait(delay)
+  }
+}
+
+/** True when the lock was a dead process's, and is gone now. */
+async function clearStale(file: string): Promise<boolean> {
+  const text = await readFile(file, 'utf8').catch(() => undefined)
+  if (text === undefined) return true
+  if (identity(Number(text.split(' ')[0])) === text) return false
+  const away = `${file}-stale-${randomBytes(4).toString('hex')}`
+  await rename(file, away).catch(() => {})
+  // Between reading and renaming another process may have taken over: give it back.
+  const taken = await readFile(away, 'utf8').catch(() => undefined)
+  if (taken !== undefined && taken !== text) await link(away, file).catch(() => {})
+  await rm(away, { force: true })
+  return true
+}
+
+/** A process id and its start time: ids are used again. Undefined when there is no such process. */
+function identity(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return `${pid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''}`
+  } catch {
+    return undefined
+  }
+}

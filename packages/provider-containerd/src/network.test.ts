@@ -1,0 +1,86 @@
+import { createFakeRunner } from '@holm/testkit'
+import { describe, expect, it } from 'vitest'
+import { bridgeConfig, findPlugins, parseAddress, portmapConfig, runPlugin } from './cni.ts'
+import { hostsFile, resolvFile } from './etc-files.ts'
+import { networkRules } from './firewall.ts'
+import { chooseSubnet, parseRoutes } from './subnet.ts'
+
+const network = { bridge: 'holmc1', subnet: '10.64.1.0/24', state: '/state' }
+
+describe('plugins', () => {
+  it('are used from the first folder that has all', () => {
+    const files = new Set([
+      '/opt/cni/bin/bridge',
+      ...['bridge', 'host-local', 'portmap'].map((n) => `/usr/lib/cni/${n}`),
+    ])
+    expect(findPlugins((file) => files.has(file))).toBe('/usr/lib/cni')
+    expect(findPlugins(() => false)).toBeUndefined()
+  })
+
+  it('get one address range and the ports', () => {
+    expect(bridgeConfig(network)).toMatchObject({
+      bridge: 'holmc1',
+      ipam: { ranges: [[{ subnet: '10.64.1.0/24' }]], dataDir: '/state' },
+    })
+    const mapping = { hostPort: 1, containerPort: 2, protocol: 'tcp', hostIP: '127.0.0.1' }
+    expect(portmapConfig(network, [mapping], { ips: [] })).toMatchObject({
+      runtimeConfig: { portMappings: [mapping] },
+      prevResult: { ips: [] },
+    })
+    expect(parseAddress({ ips: [{ address: '10.64.1.2/24' }] })).toBe('10.64.1.2')
+  })
+
+  it('are quoted when they fail', async () => {
+    const stdout = JSON.stringify({ code: 7, msg: 'no more addresses', details: 'in range' })
+    const runner = createFakeRunner([{ argv: ['/p/bridge'], code: 1, stdout }])
+    const call = { command: 'ADD', folder: '/p', containerId: 'c', netns: '/n', path: '/sbin' } as const
+    await expect(runPlugin({ ...call, config: bridgeConfig(network), runner })).rejects.toMatchObject({
+      code: 'HOLM_ENVIRONMENT_FAILED',
+      message: expect.stringContaining('no more addresses; in range'),
+    })
+  })
+})
+
+describe('addresses', () => {
+  it('are free ones, and the same for the same seed', () => {
+    const first = chooseSubnet('seed', [])
+    expect(first).toMatch(/^10\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.\d+\.0\/24$/)
+    expect(chooseSubnet('seed', [])).toBe(first)
+    const [a = 0, b = 0, c = 0] = first.split('.').map(Number)
+    const taken = { address: ((a << 24) | (b << 16) | (c << 8)) >>> 0, bits: 24 }
+    expect(chooseSubnet('seed', [taken, { address: 0, bits: 0 }])).not.toBe(first)
+    expect(() => chooseSubnet('seed', [{ address: 10 << 24, bits: 8 }])).toThrow(/no range/)
+  })
+
+  it('of routes are read in this machine’s byte order', () => {
+    const table = 'Iface\tDestination\nbr0\t0001400A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n'
+    expect(parseRoutes(table)).toEqual([{ address: 0x0a400100, bits: 24 }])
+  })
+})
+
+it('lets answers and published ports in, and everything out', () => {
+  const rules = networkRules(network).map(({ match }) => match.join(' '))
+  expect(rules[0]).toContain('-s 10.64.1.0/24 ! -o holmc1')
+  expect(rules.every((rule) => rule.includes('--comment holm holmc1'))).toBe(true)
+  expect(rules[2]).toContain('RELATED,ESTABLISHED,DNAT')
+})
+
+describe('files of /etc', () => {
+  it('hosts has the own name and what the blueprint adds', () => {
+    const text = hostsFile({
+      hostname: 'me',
+      address: '10.64.1.2',
+      options: { extraHosts: { 'a.test': '192.0.2.1' } },
+    })
+    expect(text).toContain('10.64.1.2\tme\n192.0.2.1\ta.test\n')
+    expect(hostsFile({ hostname: 'me', options: {} })).toContain('127.0.1.1\tme')
+  })
+
+  it('resolv.conf leaves out what cannot be reached', () => {
+    const machine = '# note\nnameserver 127.0.0.53\nnameserver 192.0.2.7\nsearch a.test\n'
+    expect(resolvFile(machine, {})).toBe('nameserver 192.0.2.7\nsearch a.test\n')
+    expect(resolvFile(machine, { dns: ['192.0.2.9'], dnsSearch: ['b.test'] })).toBe(
+      'nameserver 192.0.2.9\nsearch b.test\n',
+    )
+  })
+})
