@@ -3,6 +3,7 @@ import { lifecycle } from './lifecycle.ts'
 import { list, listDocker } from './list.ts'
 import { overhead } from './overhead.ts'
 import { parallel } from './parallel.ts'
+import { runtimes } from './runtimes.ts'
 import { sandbox } from './sandbox.ts'
 import type { Suite } from './suite.ts'
 import { coldUp, warmUp } from './up.ts'
@@ -22,4 +23,5 @@ export const suites: readonly Suite[] = [
   list,
   listDocker,
   sandbox,
+  runtimes,
 ]
