@@ -44,6 +44,7 @@ export function createFiles(session: Session): FilesFacet {
         '--create',
         '--file=-',
         `--directory=${path.posix.dirname(place)}`,
+        ...renamed(path.posix.basename(place), path.posix.basename(target)),
         '--',
         path.posix.basename(place),
       ]
@@ -61,6 +62,14 @@ export function createFiles(session: Session): FilesFacet {
       yield* held
     },
   }
+}
+
+/** The folder of a volume has a name of its own on this machine; in the archive it has the one it has inside. */
+function renamed(from: string, to: string): string[] {
+  if (from === to || to === '') return []
+  const pattern = from.replaceAll(/[.*[\]^$\\|]/g, String.raw`\$&`)
+  const target = to.replaceAll(/[&\\|]/g, String.raw`\$&`)
+  return [`--transform=flags=rh;s|^${pattern}|${target}|`]
 }
 
 async function startTar(

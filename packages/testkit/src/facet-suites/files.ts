@@ -64,6 +64,18 @@ export const filesSuite: Suite = {
       await kit.provider.start(name, kit.context())
       assert.equal(await kit.output(name, ['cat', 'asleep']), 'put while stopped')
     },
+    'what lies in a volume is taken out, running or stopped': async (kit) => {
+      if (!kit.provider.traits.mounts.includes('volume')) kit.skip('traits.mounts has no volume')
+      const target = '/mnt/some data'
+      const volume = { type: 'volume', source: `${kit.name()}-vol`, target, readonly: false } as const
+      const name = await kit.start({ mounts: [volume] })
+      await kit.output(name, { argv: ['sh', '-c', 'printf kept > file'], cwd: target })
+      const paths = async (): Promise<string[]> =>
+        (await get(kit, name, target)).map(({ path }) => path.replace(/\/$/, '')).sort()
+      assert.deepEqual(await paths(), ['some data', 'some data/file'])
+      await kit.provider.stop(name, { graceMs: 2000 }, kit.context())
+      assert.deepEqual(await paths(), ['some data', 'some data/file'])
+    },
     'a path that is not there is refused': async (kit) => {
       await assertRejects(get(kit, await kit.shared(), '/nonexistent/file'), ['HOLM_USAGE'], 'get')
     },

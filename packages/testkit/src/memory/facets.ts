@@ -84,7 +84,8 @@ function createFiles(runtime: MemoryRuntime): Facets['files'] {
       })
       child.stdout.resume()
       child.stderr.resume()
-      if (child.stdin) await pipeline(tar, child.stdin)
+      // tar stops reading at the end of the archive, or when it has failed: its code tells which.
+      if (child.stdin) await pipeline(tar, child.stdin).catch(ignoreClosed)
       const { code } = await child.exited
       assertNotAborted(ctx.signal)
       if (code !== 0) throw new HolmError('HOLM_COMMAND_FAILED', `tar ended with ${code}`)
@@ -93,15 +94,24 @@ function createFiles(runtime: MemoryRuntime): Facets['files'] {
   }
 }
 
+function ignoreClosed(error: unknown): void {
+  const { code } = error as NodeJS.ErrnoException
+  if (code !== 'EPIPE' && code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
+}
+
 async function* readTar(
   runtime: MemoryRuntime,
   { name, path }: { readonly name: string; readonly path: string },
   ctx: ProviderContext,
 ): AsyncIterable<Uint8Array> {
   await runtime.enter('files.get', ctx, name)
-  const found = mapInside(runtime.folders.filesOf((await runtime.find(name)).id), path)
+  const record = await runtime.find(name)
+  const files = runtime.folders.filesOf(record.id)
+  const found = mapInside(files, path)
   if (!existsSync(found)) throw new HolmError('HOLM_USAGE', `there is no ${path} in ${name}`)
-  const argv = ['tar', '-cf', '-', '-C', dirname(found), '--', basename(found)]
+  // A mount is a link, and what it stands for is wanted.
+  const how = record.mounts.some(({ target }) => mapInside(files, target) === found) ? '-chf' : '-cf'
+  const argv = ['tar', how, '-', '-C', dirname(found), '--', basename(found)]
   const child = await ctx.runner.spawn(argv, { signal: ctx.signal })
   child.stderr.resume()
   yield* child.stdout as AsyncIterable<Uint8Array>
