@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -184,6 +185,8 @@ describe.skipIf(reason)('docker, the engine itself', () => {
   it('builds with .dockerignore obeyed, progress told, and the last lines in the error', async () => {
     const context = await mkdtemp(join(tmpdir(), 'holm-docker-build-'))
     const dockerfile = join(context, 'Dockerfile')
+    // New each time: a step that the engine has in its cache says nothing.
+    const word = randomBytes(4).toString('hex')
     await writeFile(join(context, '.dockerignore'), 'secret\n')
     await writeFile(join(context, 'secret'), 'x')
     await writeFile(join(context, 'kept'), 'y')
@@ -191,10 +194,10 @@ describe.skipIf(reason)('docker, the engine itself', () => {
       dockerfile,
       `FROM ${base.reference}\nARG WORD\nCOPY . /ctx\nRUN echo "word $WORD" && ls /ctx > /seen\n`,
     )
-    const build = { kind: 'build', context, dockerfile, args: { WORD: 'hello' } } as const
+    const build = { kind: 'build', context, dockerfile, args: { WORD: word } } as const
     const told = createTestContext()
     await live.provider.build?.build(build, told)
-    expect(told.updates.map(({ message }) => message).join('\n')).toContain('word hello')
+    expect(told.updates.map(({ message }) => message).join('\n')).toContain(`word ${word}`)
     const name = await up({ base: build })
     expect(await shell(name, 'cat /seen')).toBe('Dockerfile\nkept')
     await live.provider.remove(name, { volumes: true }, createTestContext())

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Base, Provider } from '@holm/core'
-import { createSpec, createTar, createTestContext, parseTar } from '@holm/testkit'
+import { createSpec, createTar, createTestContext, parseTar, waitFor } from '@holm/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { liveSkip, openLive, type Live } from './live.ts'
 import { startRegistry, type Registry } from './registry.ts'
@@ -97,7 +96,8 @@ describe(
         () => 'pulled',
         (error: { code?: string }) => error.code,
       )
-      while (!registry.requests.some((each) => each.startsWith('GET /v2/holm/slow/blobs/'))) await sleep(5)
+      const asked = (): boolean => registry.requests.some((each) => each.startsWith('GET /v2/holm/slow/blobs/'))
+    await waitFor(asked, { what: 'the engine to ask for a layer' })
       controller.abort()
       expect(await ended).toBe('HOLM_INTERRUPTED')
       registry.stallLayersAfter(undefined)
