@@ -48,7 +48,8 @@ async function update(docker: Docker, id: string, wanted: Update): Promise<void>
   try {
     await docker.getContainer(id).update(wanted)
   } catch (error) {
-    const { message } = parseFailure(error)
+    const { message, status } = parseFailure(error)
+    if (status === 404 && /^not found$/i.test(message)) throw withoutUpdate(error)
     // The kernel refuses a memory limit below what is used; the engine below its minimum.
     if (!/memory|cpus|pids/i.test(message) || !/busy|minimum|invalid|range|exceed/i.test(message)) throw error
     throw new HolmError('HOLM_BLUEPRINT_UNSUPPORTED', `the engine refused the new limits: ${message}`, {
@@ -56,4 +57,16 @@ async function update(docker: Docker, id: string, wanted: Update): Promise<void>
       cause: error,
     })
   }
+}
+
+/** The engine does not know the request itself: Podman before version 5. */
+function withoutUpdate(cause: unknown): HolmError {
+  return new HolmError(
+    'HOLM_FACET_UNSUPPORTED',
+    'this engine cannot change the limits of an existing environment',
+    {
+      hint: 'Set them in the blueprint and recreate the environment, or use Docker or Podman 5.',
+      cause,
+    },
+  )
 }

@@ -73,7 +73,12 @@ export async function commitContainer(
   const made: { readonly Id: string } = await docker
     .getContainer(info.Id)
     .commit({ repo, tag, changes: changes.join('\n'), pause: info.State.Running && !info.State.Paused })
-  return made.Id
+  return imageId(made.Id)
+}
+
+/** Podman leaves the algorithm out, and what is left reads like a name without a tag. */
+export function imageId(id: string): string {
+  return /^[0-9a-f]{64}$/.test(id) ? `sha256:${id}` : id
 }
 
 /** A value in double quotes as a Dockerfile has it: `$` would be looked up, a backslash escapes. */

@@ -96,8 +96,9 @@ describe(
         () => 'pulled',
         (error: { code?: string }) => error.code,
       )
-      const asked = (): boolean => registry.requests.some((each) => each.startsWith('GET /v2/holm/slow/blobs/'))
-    await waitFor(asked, { what: 'the engine to ask for a layer' })
+      const asked = (): boolean =>
+        registry.requests.some((each) => each.startsWith('GET /v2/holm/slow/blobs/'))
+      await waitFor(asked, { what: 'the engine to ask for a layer' })
       controller.abort()
       expect(await ended).toBe('HOLM_INTERRUPTED')
       registry.stallLayersAfter(undefined)
