@@ -120,20 +120,34 @@ export function versionOf(
   return mounts.v2 !== undefined && there && usable(2, controller) ? 2 : undefined
 }
 
-/** Folder of a controller that a process is in; of version 2 where version 1 does not have it. */
+/**
+ * The container's own group of a controller, which PID 1 is in; of version 2 where version 1 does not have it. Undefined when it shares
+ * one with others, as an ordinary user's container may: that group says nothing about it, and must not be changed for it.
+ */
 export function groupOf(
   pid: number,
   controller: Controller,
   mounts: CgroupMounts,
-): { folder: string; version: 1 | 2 } | undefined {
-  const lines = readText(`/proc/${pid}/cgroup`).split('\n')
-  const at = mounts.v1[controller]
-  for (const line of lines) {
-    const [, names = '', ...rest] = line.split(':')
-    if (at !== undefined && names.split(',').includes(controller))
-      return { folder: path.join(at, rest.join(':')), version: 1 }
-    if (at === undefined && names === '' && mounts.v2 !== undefined && line !== '')
-      return { folder: path.join(mounts.v2.folder, rest.join(':')), version: 2 }
+): { readonly folder: string; readonly version: 1 | 2 } | undefined {
+  return parseGroup(readText(`/proc/${pid}/cgroup`), controller, mounts)
+}
+
+/** From /proc/<pid>/cgroup. */
+export function parseGroup(
+  text: string,
+  controller: Controller,
+  mounts: CgroupMounts,
+): { readonly folder: string; readonly version: 1 | 2 } | undefined {
+  const old = mounts.v1[controller]
+  for (const line of text.split('\n')) {
+    const [number = '', names = '', ...rest] = line.split(':')
+    // An init system makes groups of its own below; what holds for all of them is written at the top.
+    const group = /^.*\/lxc\.payload\.[^/]*/.exec(rest.join(':'))?.[0]
+    if (group === undefined) continue
+    if (old !== undefined && names.split(',').includes(controller))
+      return { folder: path.join(old, group), version: 1 }
+    if (old === undefined && number === '0' && mounts.v2 !== undefined)
+      return { folder: path.join(mounts.v2.folder, group), version: 2 }
   }
   return undefined
 }

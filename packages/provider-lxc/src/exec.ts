@@ -44,7 +44,7 @@ export async function execInside(
   ]
   const started = await ctx.runner.spawn(argv, {
     cwd: '/',
-    env: { PATH: session.env['PATH'] ?? '', ...carriers(variables) },
+    env: { ...session.env, ...carriers(variables) },
     stdin: request.stdin ?? 'ignore',
     ...(request.pty ? { pty: request.pty } : {}),
   })

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { ProviderContext } from '@holm/core'
+import { isMissing } from './files-on-disk.ts'
 import { asInnerRoot } from './id-map.ts'
 import { loadRecord, saveRecord, type Layering, type LxcRecord } from './record.ts'
 import { copyTree, discardTree, type TreeOptions } from './trees.ts'
@@ -143,16 +144,25 @@ export function newLayerName(session: Session, name: string): string {
   return path.join(session.layout.layers, `${name}-${randomBytes(6).toString('hex')}`)
 }
 
-/** Removes shared layers that nothing stands on. The caller holds the lock of the layers. */
-export async function removeUnusedLayers(
-  session: Session,
-  candidates: readonly string[],
-  ctx: ProviderContext,
-): Promise<void> {
-  const own = candidates.filter((layer) => path.dirname(layer) === session.layout.layers)
-  if (own.length === 0) return
-  const used = new Set(await listUsedLayers(session))
-  for (const layer of own) if (!used.has(layer)) await discardTree(layer, session.trash, ctx)
+/**
+ * Removes shared layers that nothing stands on, also those that a killed process left. The layers are listed before what stands on them:
+ * each is named in a record before it is there.
+ */
+export async function removeUnusedLayers(session: Session, ctx: ProviderContext): Promise<void> {
+  const { layers } = session.layout
+  if ((await listFolder(layers)).length === 0) return
+  await session.lockedLayers(ctx, async () => {
+    const found = (await listFolder(layers)).map((name) => path.join(layers, name))
+    const used = new Set(await listUsedLayers(session))
+    for (const layer of found) if (!used.has(layer)) await discardTree(layer, session.trash, ctx)
+  })
+}
+
+async function listFolder(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: unknown) => {
+    if (isMissing(error)) return []
+    throw error
+  })
 }
 
 /** Every layer that a record stands on, or is about to. */
@@ -161,7 +171,7 @@ export function layersNamed({ layers, freezing, restoring }: LxcRecord): string[
 }
 
 async function listUsedLayers(session: Session): Promise<string[]> {
-  const names = await readdir(session.layout.environments).catch(() => [])
+  const names = await listFolder(session.layout.environments)
   const each = await Promise.all(
     names.map(async (name) => {
       const folder = session.folder(name)

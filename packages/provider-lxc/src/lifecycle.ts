@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { existsSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { HolmError, assertNotAborted, isHolmError } from '@holm/core'
@@ -11,14 +11,8 @@ import type {
 } from '@holm/core'
 import { findMonitor } from './container.ts'
 import { endContainer } from './end.ts'
-import {
-  finishFreeze,
-  finishRestore,
-  layersNamed,
-  makeLayer,
-  removeUnusedLayers,
-  tryOverlay,
-} from './layers.ts'
+import { resolveInside } from './files-on-disk.ts'
+import { finishFreeze, finishRestore, layersOf, makeLayer, removeUnusedLayers, tryOverlay } from './layers.ts'
 import { volumeFolder } from './layout.ts'
 import { leaveNetwork } from './network.ts'
 import { identifySelf, isAlive, loadBootId } from './processes.ts'
@@ -35,7 +29,7 @@ import type { Session } from './session.ts'
 import { startContainer } from './start.ts'
 import { absentState, loadState } from './state.ts'
 import { prepareBase } from './store.ts'
-import { copyTree, discardTree, removeTree } from './trees.ts'
+import { copyTree, discardTree, removeTree, sweepTrash } from './trees.ts'
 
 const waitMs = 20_000
 
@@ -163,7 +157,17 @@ export async function fillFromBase(
   const record: LxcRecord = { ...draft, layers: [lower], layering }
   if (layering === 'copy')
     await copyTree({ source: lower, target: path.join(folder, 'root') }, session.trees, ctx)
+  await makeMountPoints(folder, record)
   return record
+}
+
+/** Folders that LXC mounts the kernel's own on, where the base has none. */
+async function makeMountPoints(folder: string, record: LxcRecord): Promise<void> {
+  const layers = layersOf(record, folder)
+  for (const name of ['proc', 'sys', 'dev']) {
+    if (resolveInside(layers, name).kind === undefined)
+      await mkdir(path.join(layers[0] ?? '', name), { mode: 0o755 })
+  }
 }
 
 /** What a trial told, for the rest of this boot: it costs as much as a start. */
@@ -238,7 +242,7 @@ export async function removeEnvironment(
   { options, ctx }: { readonly options: RemoveOptions; readonly ctx: ProviderContext },
 ): Promise<void> {
   const folder = session.folder(name)
-  if (!existsSync(folder)) return
+  if (!existsSync(folder)) return sweep(session, ctx)
   await session.locked(name, { waitMs, ctx }, async () => {
     const record = await loadRecord(folder).catch((error: unknown) => {
       if (isHolmError(error, 'HOLM_ENVIRONMENT_FAILED')) return undefined
@@ -247,21 +251,17 @@ export async function removeEnvironment(
     if (record?.status === 'creating' && isAlive(record.creator)) throw creating(name)
     await endContainer(session, record ?? { name, main: 'hold' }, { graceMs: 0, ctx })
     await leaveNetwork(session, name, ctx)
-    await discardFiles(session, record, { folder, ctx })
+    await discardTree(folder, session.trash, ctx)
     if (options.volumes && record !== undefined) await removeVolumes(session, record, ctx)
   })
   await removeLxcLocks(folder)
+  await sweep(session, ctx)
 }
 
-async function discardFiles(
-  session: Session,
-  record: LxcRecord | undefined,
-  { folder, ctx }: { readonly folder: string; readonly ctx: ProviderContext },
-): Promise<void> {
-  const layers = [...(record ? layersNamed(record) : []), ...(await session.listSnapshotLayers(folder))]
-  await discardTree(folder, session.trash, ctx)
-  if (layers.some((layer) => layer.startsWith(session.layout.layers)))
-    await session.lockedLayers(ctx, () => removeUnusedLayers(session, layers, ctx))
+/** What killed processes left: files that nobody looks at any more. */
+export async function sweep(session: Session, ctx: ProviderContext): Promise<void> {
+  await removeUnusedLayers(session, ctx)
+  await sweepTrash(session.trash, ctx)
 }
 
 /** LXC leaves a folder for its locks, named after ours. */

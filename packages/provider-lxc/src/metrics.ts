@@ -21,7 +21,7 @@ export function createMetrics(session: Session): MetricsFacet {
       await sleep(intervalMs, undefined, { signal: ctx.signal })
       const seconds = loadCpu(pid, mounts) - before
       const elapsed = (performance.now() - start) / 1000
-      const { limits } = await loadRun(session.folder(name))
+      const { limits = [] } = (await loadRun(session.folder(name))) ?? {}
       const limit = limits.find((each) => each.name === 'memory' && each.enforcedBy !== null)
       return {
         cpuPercent: Math.max(0, (seconds / elapsed) * 100),
@@ -36,7 +36,7 @@ export function createMetrics(session: Session): MetricsFacet {
 /** Seconds of processor time so far. */
 function loadCpu(pid: number, mounts: CgroupMounts): number {
   const group = groupOf(pid, mounts.v1.cpuacct === undefined ? 'cpu' : 'cpuacct', mounts)
-  if (group !== undefined && isOwn(group.folder)) {
+  if (group !== undefined) {
     const nanoseconds = readNumber(group.folder, 'cpuacct.usage')
     if (nanoseconds !== undefined) return nanoseconds / 1e9
     const usage = /^usage_usec (\d+)$/m.exec(readText(path.join(group.folder, 'cpu.stat')))?.[1]
@@ -47,15 +47,10 @@ function loadCpu(pid: number, mounts: CgroupMounts): number {
 
 function loadMemory(pid: number, mounts: CgroupMounts): number {
   const group = groupOf(pid, 'memory', mounts)
-  if (group !== undefined && isOwn(group.folder)) {
+  if (group !== undefined) {
     const used =
       readNumber(group.folder, 'memory.usage_in_bytes') ?? readNumber(group.folder, 'memory.current')
     if (used !== undefined) return used
   }
   return listProcesses(pid).reduce((sum, each) => sum + (loadStat(each)?.residentPages ?? 0) * pageBytes, 0)
-}
-
-/** A group that the container shares with others says nothing about it. */
-function isOwn(folder: string): boolean {
-  return /\/lxc\.payload\./.test(folder)
 }

@@ -242,7 +242,8 @@ async function createBridge(
     ctx,
   )
   // For people, and for whoever looks for what holm left.
-  writeFileSync(`/sys/class/net/${bridge}/ifalias`, `holm lxc ${session.settings.namespace} ${name}`)
+  const { layout, settings } = session
+  writeFileSync(`/sys/class/net/${bridge}/ifalias`, `holm lxc ${layout.hash} ${settings.namespace} ${name}`)
   writeSwitch(`net/ipv4/conf/${bridge}/route_localnet`)
   if (readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim() === '0') writeSwitch('net/ipv4/ip_forward')
 }

@@ -10,6 +10,7 @@ import {
   removeEnvironment,
   startEnvironment,
   stopEnvironment,
+  sweep,
 } from './lifecycle.ts'
 import { createLogs } from './logs.ts'
 import { createMetrics } from './metrics.ts'
@@ -20,7 +21,6 @@ import { loadRecord } from './record.ts'
 import { assertSupported, listIgnored } from './requirements.ts'
 import { createSession, type LxcSettings, type Session } from './session.ts'
 import { absentState, loadState } from './state.ts'
-import { sweepTrash } from './trees.ts'
 import { createExport } from './export.ts'
 import { createResize } from './resize.ts'
 import { createFiles } from './files.ts'
@@ -75,7 +75,7 @@ function createMethods(session: Session): Methods {
       session.folder(spec.name)
       assertUsable(session)
       for (const each of listIgnored(spec, caller)) ctx.log.warn(`${spec.name}: ${each}`)
-      await sweepTrash(session.trash, ctx)
+      await sweep(session, ctx)
       const draft = draftRecord(session, spec)
       return tellFullDisk(() =>
         createWith(session, draft, { ctx, fill: () => fillFromBase(session, draft, ctx) }),

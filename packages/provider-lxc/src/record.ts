@@ -6,6 +6,7 @@ import type { AppliedLimit, EnvironmentSpec, PortBinding } from '@holm/core'
 import { isMissing } from './files-on-disk.ts'
 import type { IdMap } from './id-map.ts'
 import { folderOf, type Layout } from './layout.ts'
+import { makerTag } from './maker.ts'
 import type { LxcOptions } from './options.ts'
 import type { ProcessIdentity } from './processes.ts'
 
@@ -40,6 +41,8 @@ export interface LxcRecord extends SpecEssentials {
 
 /** What is true of one start, written before the container is started. */
 export interface RunFacts {
+  /** Of the machine: another one means that it was restarted since. */
+  readonly boot: string
   readonly startedAt: string
   readonly ports: readonly PortBinding[]
   readonly limits: readonly AppliedLimit[]
@@ -74,11 +77,10 @@ export async function saveRun(folder: string, facts: RunFacts): Promise<void> {
   await replaceFile(path.join(folder, 'run.json'), JSON.stringify(facts))
 }
 
-export async function loadRun(folder: string): Promise<RunFacts> {
+/** Undefined when it was stopped, or never started. */
+export async function loadRun(folder: string): Promise<RunFacts | undefined> {
   const text = await readIfThere(path.join(folder, 'run.json'))
-  return text === undefined
-    ? { startedAt: new Date(0).toISOString(), ports: [], limits: [] }
-    : (JSON.parse(text) as RunFacts)
+  return text === undefined ? undefined : (JSON.parse(text) as RunFacts)
 }
 
 /** A reader sees the old or the new content, never a part. */
@@ -96,7 +98,7 @@ export async function replaceFile(file: string, text: string): Promise<void> {
 /** Makes the environment's folder with its record in it, in one step. False when the name is taken: the rename decides. */
 export async function claimFolder(layout: Layout, record: LxcRecord): Promise<boolean> {
   await mkdir(layout.environments, { recursive: true, mode: 0o711 })
-  const draft = path.join(layout.trash, `draft-${record.name}-${randomBytes(4).toString('hex')}`)
+  const draft = path.join(layout.trash, `draft-${makerTag()}-${record.name}`)
   await mkdir(draft, { recursive: true, mode: 0o711 })
   try {
     await saveRecord(draft, record)

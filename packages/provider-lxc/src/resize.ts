@@ -38,10 +38,11 @@ async function resizeLocked(
     writeAll(container.init.pid, asked.values, facts.mounts)
     const run = await loadRun(folder)
     const fresh = new Set(asked.limits.map((limit) => limit.name))
-    await saveRun(folder, {
-      ...run,
-      limits: [...run.limits.filter((limit) => !fresh.has(limit.name)), ...asked.limits],
-    })
+    if (run)
+      await saveRun(folder, {
+        ...run,
+        limits: [...run.limits.filter((limit) => !fresh.has(limit.name)), ...asked.limits],
+      })
   }
   const next = { ...record, resources: { ...record.resources, ...resources } }
   await saveRecord(folder, next)

@@ -61,6 +61,8 @@ export function createSession(settings: LxcSettings): Session {
   const env = {
     PATH: `${settings.env['PATH'] ?? ''}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
     LANG: 'C',
+    // Where LXC keeps its locks when it runs for an ordinary user.
+    HOME: layout.root,
   }
   const idMap = settings.caller.uid === 0 ? undefined : loadIdMap(settings.caller)
   const folder = (name: string): string => folderOf(layout, name)

@@ -150,7 +150,7 @@ async function restoreSnapshot(
   await saveRecord(folder, marked)
   const restored = await finishRestore(session, marked, ctx)
   await restoreVolumes(session, { folder, saved: volumesOf(folder, snapshot) }, ctx)
-  await session.lockedLayers(ctx, () => removeUnusedLayers(session, record.layers, ctx))
+  await removeUnusedLayers(session, ctx)
   return loadState(restored, folder)
 }
 
@@ -168,8 +168,7 @@ async function restoreVolumes(
 async function removeSnapshot(session: Session, which: Which, ctx: ProviderContext): Promise<void> {
   const { name, snapshot } = which
   const folder = session.folder(name)
-  const found = await find(session, which)
   await rm(snapshotFile(folder, snapshot), { force: true })
   await removeTree(volumesOf(folder, snapshot), session.trees, ctx)
-  if (found) await session.lockedLayers(ctx, () => removeUnusedLayers(session, found.layers, ctx))
+  await removeUnusedLayers(session, ctx)
 }

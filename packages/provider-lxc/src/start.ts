@@ -12,7 +12,7 @@ import { resolveInside } from './files-on-disk.ts'
 import { layersOf, writeMountScript } from './layers.ts'
 import { volumeFolder } from './layout.ts'
 import { joinNetwork, leaveNetwork } from './network.ts'
-import { readText } from './processes.ts'
+import { loadBootId, readText } from './processes.ts'
 import { readIfThere, saveRun, type LxcRecord } from './record.ts'
 import { etcFiles } from './etc-files.ts'
 import type { Session } from './session.ts'
@@ -35,7 +35,12 @@ export async function startContainer(
     const { setting, ports } = await joinNetwork(session, record, ctx)
     assertNotAborted(ctx.signal)
     await writeFiles(session, record, { setting, entries, plan, facts })
-    await saveRun(folder, { startedAt: new Date().toISOString(), ports, limits: plan.limits })
+    await saveRun(folder, {
+      boot: loadBootId(),
+      startedAt: new Date().toISOString(),
+      ports,
+      limits: plan.limits,
+    })
     await launch(session, record, { main, ctx })
     assertNotAborted(ctx.signal)
   } catch (error) {
@@ -191,7 +196,7 @@ async function launch(
     timeoutMs: startDeadlineMs,
   })
   if (code === 0 && findContainer(folder) !== undefined) return
-  const text = `${parseLog((await readIfThere(log)) ?? '')}\n${stderr}`
+  const text = parseLog((await readIfThere(log)) ?? '') || stderr
   if (code === 0) {
     const said = lastConsole(path.join(folder, 'console.log'))
     throw toolError(`start environment ${record.name}: its main process ended at once`, said || text)

@@ -2,8 +2,8 @@ import path from 'node:path'
 import type { EnvironmentState, EnvironmentStatus } from '@holm/core'
 import { groupOf, loadCgroupMounts } from './cgroup.ts'
 import { findContainer, type Container } from './container.ts'
-import { isAlive, readText } from './processes.ts'
-import { loadRun, type LxcRecord } from './record.ts'
+import { isAlive, loadBootId, readText } from './processes.ts'
+import { loadRun, type LxcRecord, type RunFacts } from './record.ts'
 
 export function absentState(name: string): EnvironmentState {
   return { name, provider: 'lxc', status: 'absent', labels: {}, ports: [], limits: [] }
@@ -12,33 +12,39 @@ export function absentState(name: string): EnvironmentState {
 /** What is true now, of a record and the folder it was read from. */
 export async function loadState(record: LxcRecord, folder: string): Promise<EnvironmentState> {
   const container = findContainer(folder)
-  const { status, reason } = statusOf(record, container)
-  const run = container === undefined ? undefined : await loadRun(folder)
+  const run = await loadRun(folder)
+  const live = container === undefined ? undefined : run
+  const { status, reason } = statusOf(record, container, run)
   return {
     name: record.name,
     provider: 'lxc',
     status,
     ...(container ? { id: String(container.init.pid) } : {}),
     createdAt: record.createdAt,
-    ...(run ? { startedAt: run.startedAt } : {}),
+    ...(live ? { startedAt: live.startedAt } : {}),
     ...(reason === undefined ? {} : { reason }),
     user: record.user ?? 'root',
     labels: record.labels,
-    ports: run?.ports ?? [],
-    limits: run?.limits ?? [],
+    ports: live?.ports ?? [],
+    limits: live?.limits ?? [],
   }
 }
 
-function statusOf(
-  record: LxcRecord,
-  container: Container | undefined,
-): { readonly status: EnvironmentStatus; readonly reason?: string } {
-  if (record.status === 'creating')
-    return isAlive(record.creator)
-      ? { status: 'creating' }
-      : { status: 'failed', reason: 'its creation was interrupted' }
-  if (container === undefined) return { status: 'stopped' }
-  return { status: isPaused(container) ? 'paused' : 'running' }
+interface Status {
+  readonly status: EnvironmentStatus
+  readonly reason?: string
+}
+
+function statusOf(record: LxcRecord, container: Container | undefined, run: RunFacts | undefined): Status {
+  if (record.status === 'creating') {
+    if (isAlive(record.creator)) return { status: 'creating' }
+    return { status: 'failed', reason: 'its creation was interrupted' }
+  }
+  if (container !== undefined) return { status: isPaused(container) ? 'paused' : 'running' }
+  if (run === undefined) return { status: 'stopped' }
+  // Nobody stopped it: a stop takes these facts away.
+  const restarted = run.boot !== loadBootId()
+  return { status: 'stopped', reason: restarted ? 'this machine was restarted' : 'its main process ended' }
 }
 
 /** Asks the freezer: a container that somebody else froze is paused as well. */

@@ -8,7 +8,7 @@ import type { Base, ProviderContext } from '@holm/core'
 import { diskFull, isMissing } from './files-on-disk.ts'
 import { asInnerRoot } from './id-map.ts'
 import { withLock } from './lock.ts'
-import { identifySelf, isAlive } from './processes.ts'
+import { makerLives, makerTag } from './maker.ts'
 import { removeTree, type TreeOptions } from './trees.ts'
 
 type RootBase = Extract<Base, { kind: 'rootfs' | 'folder' }>
@@ -81,8 +81,7 @@ async function unpack(
   const { target, env, idMap } = options
   const parent = path.dirname(target)
   await removeDrafts(parent, options, ctx)
-  const { pid, start } = identifySelf()
-  const draft = path.join(parent, `.draft-${pid}-${start}-${path.basename(target)}`)
+  const draft = path.join(parent, `.draft-${makerTag()}-${path.basename(target)}`)
   await mkdir(draft, { mode: 0o755 })
   try {
     const words = ['tar', '--extract', '--file', base.path, '--directory', draft, '--numeric-owner']
@@ -108,8 +107,7 @@ async function unpack(
 /** What killed processes left half unpacked. */
 async function removeDrafts(parent: string, options: StoreOptions, ctx: ProviderContext): Promise<void> {
   for (const name of await readdir(parent)) {
-    const [, pid, start = ''] = /^\.draft-(\d+)-(\d*)-/.exec(name) ?? []
-    if (pid === undefined || isAlive({ ...identifySelf(), pid: Number(pid), start })) continue
+    if (!name.startsWith('.draft-') || makerLives(name)) continue
     await removeTree(path.join(parent, name), options, ctx)
   }
 }

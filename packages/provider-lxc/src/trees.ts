@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { HolmError } from '@holm/core'
 import type { ProviderContext } from '@holm/core'
 import { isMissing } from './files-on-disk.ts'
 import { asInnerRoot, type IdMap } from './id-map.ts'
+import { makerLives, makerTag } from './maker.ts'
 import { readText } from './processes.ts'
 import { runTool, toolError } from './tools.ts'
 
@@ -61,7 +61,7 @@ export async function discardTree(
 ): Promise<void> {
   await detachMounts(folder, options, ctx)
   await mkdir(options.trash, { recursive: true, mode: 0o700 })
-  const away = path.join(options.trash, `gone-${path.basename(folder)}-${randomBytes(4).toString('hex')}`)
+  const away = path.join(options.trash, `gone-${makerTag()}-${path.basename(folder)}`)
   try {
     await rename(folder, away)
   } catch (error) {
@@ -71,18 +71,17 @@ export async function discardTree(
   await removeTree(away, options, ctx)
 }
 
-const sweepAgeMs = 600_000
-
-/** What killed processes left in the trash. Entries of running ones are young and theirs. */
+/** What killed processes left in the trash. Entries of those that live are theirs. */
 export async function sweepTrash(
   options: TreeOptions & { readonly trash: string },
   ctx: ProviderContext,
 ): Promise<void> {
-  for (const name of await readdir(options.trash).catch(() => [])) {
-    const entry = path.join(options.trash, name)
-    const found = await stat(entry).catch(() => undefined)
-    if (found !== undefined && Date.now() - found.ctimeMs > sweepAgeMs) await removeTree(entry, options, ctx)
-  }
+  const names = await readdir(options.trash).catch((error: unknown): string[] => {
+    if (isMissing(error)) return []
+    throw error
+  })
+  for (const name of names)
+    if (!makerLives(name)) await removeTree(path.join(options.trash, name), options, ctx)
 }
 
 /** Copies with all attributes, sharing blocks where the storage can. */

@@ -7,6 +7,7 @@ import type { Base, PluginManifest, Provider, ProviderContext } from '@holm/core
 import { createRunner } from '@holm/core/host'
 import { createTestContext } from '@holm/testkit'
 import { createLxcProvider, type Caller } from '../src/index.ts'
+import { resolveLayout } from '../src/layout.ts'
 
 const user = userInfo()
 
@@ -25,7 +26,7 @@ export interface TestSubject {
   readonly folder: string
   /** Another provider over the same data, as a second holm process has it. */
   again(): Provider
-  /** Labels of the bridges that holm made on this machine, for this data folder or any other. */
+  /** Labels of the bridges that holm made on this machine, for this data folder. */
   networks(): Promise<readonly string[]>
   dispose(): Promise<void>
 }
@@ -47,14 +48,20 @@ export async function createSubject(cache?: string): Promise<TestSubject> {
     context: { runner },
     folder,
     again,
-    networks: async () => listNetworks(),
+    networks: async () => listNetworks(hashOf(folder)),
     dispose: () => rm(top, { recursive: true, force: true }),
   }
 }
 
-export function listNetworks(): string[] {
+/** What names of a data folder's containers, rules and bridges carry. */
+export function hashOf(folder: string): string {
+  return resolveLayout(path.join(folder, 'data'), 'test').hash
+}
+
+export function listNetworks(hash: string): string[] {
   const bridges = readdirSync('/sys/class/net').filter((name) => name.startsWith('hlxc'))
-  return bridges.map((name) => readFileSync(`/sys/class/net/${name}/ifalias`, 'utf8').trim())
+  const labels = bridges.map((name) => readFileSync(`/sys/class/net/${name}/ifalias`, 'utf8').trim())
+  return labels.filter((label) => label.includes(hash))
 }
 
 /** The tarball that HOLM_TEST_ROOTFS names, or why there is none. */
