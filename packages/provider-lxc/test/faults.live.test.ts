@@ -181,13 +181,11 @@ describe(
     it('remove works while a program outside holds the root open', async () => {
       await up()
       const { init } = await processesOf()
-      const holder = spawn('nsenter', ['--mount', '--target', String(init), 'sleep', '61'], {
-        stdio: 'ignore',
-      })
+      const holder = await runner.spawn(['nsenter', '--mount', '--target', String(init), 'sleep', '61'])
       await waitFor(() => commandOf(String(holder.pid)).startsWith('sleep'), { what: 'the program' })
       await provider.remove('box', { volumes: true }, context())
       expect((await provider.inspect('box', context())).status).toBe('absent')
-      holder.kill('SIGKILL')
+      await holder.kill('SIGKILL')
     })
 
     it('a full disk is told as one, and leaves nothing', async () => {
