@@ -78,7 +78,8 @@ export const blueprintKeys: Readonly<Record<string, string>> = {
   'lifecycle.postCreate.*': 'One command of the parallel group.',
   'lifecycle.postStart.*': 'One command of the parallel group.',
   'lifecycle.postAttach.*': 'One command of the parallel group.',
-  check: 'Command whose success shows that the environment works.',
+  check:
+    'Command whose success shows that the environment works, for people and programs that read it; `holm up` does not run it.',
   services: 'Long-running commands, by name.',
   'services.*': 'One service.',
   'services.*.command': 'A string is given to a shell, a list runs without one.',
