@@ -6,7 +6,7 @@ import { createFaultHolm, expectCode, listResidue, type FaultHolm } from '../fau
 import { signalAtStep } from '../faults/support/plugins.ts'
 import { describeEnd } from '../support/holm.ts'
 import { expectMachine, listMachine } from './support/machine.ts'
-import { prepareRuntime, runtimes, whyNot } from './support/runtimes.ts'
+import { prepareRuntime, runtimes, whyNot } from '../support/runtimes.ts'
 
 let holm: FaultHolm
 beforeEach(() => {

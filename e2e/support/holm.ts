@@ -84,10 +84,11 @@ export function makeFolder(prefix: string): string {
 /** This process's environment without anything of holm, Docker or the terminal in it. */
 function cleanEnv(added: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(HOLM_|DOCKER_|FORCE_COLOR|CI$|NODE_OPTIONS|VITEST|NODE_ENV)/.test(name),
+    ([name]) => !/^(HOLM_|DOCKER_|CONTAINERD_|FORCE_COLOR|CI$|NODE_OPTIONS|VITEST|NODE_ENV)/.test(name),
   )
   const engine = process.env['HOLM_TEST_DOCKER_HOST'] ?? 'unix:///nonexistent/docker.sock'
-  return { ...Object.fromEntries(kept), DOCKER_HOST: engine, ...added }
+  const containerd = process.env['HOLM_TEST_CONTAINERD_ADDRESS'] ?? '/nonexistent/containerd.sock'
+  return { ...Object.fromEntries(kept), DOCKER_HOST: engine, CONTAINERD_ADDRESS: containerd, ...added }
 }
 
 /** Runs a program to its end. A program that does not end within the time is killed with all that it started. */

@@ -38,7 +38,7 @@ export interface Provider extends Partial<Facets> {
   /** Schema of this provider's section in a blueprint (`providers.<id>`). Absent: no options, any section is an error. */
   readonly optionsSchema?: StandardSchema
   /** Is the runtime there and usable? Never throws for an absent runtime; answers within 3 s. */
-  probe(ctx: ProviderContext): Promise<Probe>
+  probe(ctx: ProviderContext, options?: ProbeOptions): Promise<Probe>
   /**
    * Makes the environment, not started. Fetches the base when it is missing; one that cannot be had is HOLM_IMAGE_MISSING,
    * HOLM_BASE_NOT_FOUND or HOLM_BASE_INVALID. Returns state `stopped`.
@@ -112,6 +112,11 @@ export interface Traits {
 }
 
 export type LimitName = 'cpus' | 'memory' | 'disk' | 'pids'
+
+export interface ProbeOptions {
+  /** Asked on the way to something else: only `usable` and its reason count, version and limitations may be left out. */
+  readonly quick?: boolean
+}
 
 export interface Probe {
   readonly usable: boolean

@@ -1,5 +1,5 @@
 import { isHolmError } from '@holm/core'
-import type { Probe, ProviderContext } from '@holm/core'
+import type { Probe, ProbeOptions, ProviderContext } from '@holm/core'
 import type Docker from 'dockerode'
 import type { Connection } from './connection.ts'
 import { explainConnection, parseFailure } from './engine-errors.ts'
@@ -9,10 +9,14 @@ import type { Engine } from './engine.ts'
 const deadlineMs = 2000
 
 /** Never throws: what is wrong is in `reason`, what helps in `fix`. */
-export async function probeEngine(engine: Engine, ctx: ProviderContext): Promise<Probe> {
+export async function probeEngine(
+  engine: Engine,
+  ctx: ProviderContext,
+  options: ProbeOptions = {},
+): Promise<Probe> {
   try {
     const connection = engine.connection()
-    return await askEngine(engine, connection, ctx)
+    return await askEngine(engine, { connection, quick: options.quick === true }, ctx)
   } catch (error) {
     if (isHolmError(error)) return unusable(error.message, error.hint)
     return unusable(
@@ -22,11 +26,19 @@ export async function probeEngine(engine: Engine, ctx: ProviderContext): Promise
   }
 }
 
-async function askEngine(engine: Engine, connection: Connection, ctx: ProviderContext): Promise<Probe> {
+async function askEngine(
+  engine: Engine,
+  { connection, quick }: { readonly connection: Connection; readonly quick: boolean },
+  ctx: ProviderContext,
+): Promise<Probe> {
   const docker = await engine.docker()
   const deadline = AbortSignal.timeout(deadlineMs)
   const abortSignal = AbortSignal.any([ctx.signal, deadline])
   try {
+    if (quick) {
+      await orAborted(docker.ping(), abortSignal)
+      return { usable: true, limitations: [] }
+    }
     const [version, info] = await Promise.all([
       orAborted(docker.version(), abortSignal),
       // podman takes its time to describe itself: what it does not tell soon is left out.

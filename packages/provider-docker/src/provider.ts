@@ -39,7 +39,7 @@ export function createProvider(engine: Engine): Provider {
     id: providerId,
     traits,
     optionsSchema,
-    probe: (ctx) => probeEngine(engine, ctx),
+    probe: (ctx, options) => probeEngine(engine, ctx, options),
     create: (spec, ctx) => createEnvironment(engine, { spec }, ctx),
     inspect: (name, ctx) => inspectEnvironment({ engine, name, ctx }),
     list: (ctx) => listEnvironments(engine, ctx),

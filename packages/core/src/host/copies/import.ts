@@ -144,7 +144,8 @@ async function chooseProvider({ host, operation, spec, options }: Making): Promi
       return { id, traits, reasons: fits({ traits }) }
     }),
   )
-  const probe = async (id: string) => (await host.provider(id)).probe(operation.context)
+  const probe: Parameters<typeof selectProvider>[0]['probe'] = async (id, options) =>
+    (await host.provider(id)).probe(operation.context, options)
   const { provider } = await selectProvider({ candidates, probe, ask: undefined })
   return host.provider(provider)
 }

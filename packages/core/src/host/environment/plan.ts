@@ -159,7 +159,7 @@ async function chooseProvider(input: ChoiceInput): Promise<ProviderSelection> {
   const spec = candidates.find((candidate) => candidate.spec)?.spec
   return selectProvider({
     candidates,
-    probe: async (id) => (await host.provider(id)).probe(operation.context),
+    probe: async (id, probeOptions) => (await host.provider(id)).probe(operation.context, probeOptions),
     ask:
       spec !== undefined && host.hooks.tapped('selectProvider')
         ? (probed) => host.hooks.select('selectProvider', { spec, candidates: probed })

@@ -86,6 +86,22 @@ describe('selectProvider', () => {
     })
   })
 
+  it('asks nobody behind the first that can be used, and prefers what takes more kinds of base', async () => {
+    const more = { ...container, bases: ['image', 'rootfs'] as const }
+    const { selection, probed } = select({ docker: usable, containerd: usable, sandbox: usable }, [
+      candidate('containerd', container),
+      candidate('docker', more),
+      ...both.slice(0, 1),
+    ])
+    await expect(selection).resolves.toMatchObject({
+      provider: 'docker',
+      reason:
+        'docker: best usable provider that fits (container); containerd comes after it; sandbox comes after it',
+      considered: [{ id: 'docker', fits: true }, { id: 'containerd' }, { id: 'sandbox' }],
+    })
+    expect(probed).toEqual(['docker'])
+  })
+
   it('goes on to the next when the best is not usable', async () => {
     const { selection } = select({ docker: broken, sandbox: usable }, both)
     await expect(selection).resolves.toMatchObject({

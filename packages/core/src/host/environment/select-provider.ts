@@ -1,7 +1,7 @@
 import { HolmError } from '../../errors.ts'
 import type { ProviderSelection } from '../../host-api.ts'
 import type { ProviderCandidate } from '../../hooks.ts'
-import type { Probe, Traits } from '../../provider.ts'
+import type { Probe, ProbeOptions, Traits } from '../../provider.ts'
 import type { EnvironmentSpec } from '../../spec.ts'
 
 /** What a blueprint needs, told before a provider is chosen. */
@@ -42,9 +42,13 @@ const preference: Readonly<Record<Traits['isolation'], number>> = {
   none: 0,
 }
 
-/** Quick and well isolated first: containers, system containers, processes, virtual machines. */
+/** Quick and well isolated first: containers, system containers, processes, virtual machines; of equals, what takes more kinds of base. */
 export function byPreference(a: { id: string; traits: Traits }, b: { id: string; traits: Traits }): number {
-  return preference[b.traits.isolation] - preference[a.traits.isolation] || a.id.localeCompare(b.id)
+  return (
+    preference[b.traits.isolation] - preference[a.traits.isolation] ||
+    b.traits.bases.length - a.traits.bases.length ||
+    a.id.localeCompare(b.id)
+  )
 }
 
 export interface Candidate {
@@ -56,29 +60,62 @@ export interface Candidate {
 
 export interface SelectionRequest {
   readonly candidates: readonly Candidate[]
-  readonly probe: (id: string) => Promise<Probe>
+  readonly probe: (id: string, options: ProbeOptions) => Promise<Probe>
   /** A plugin's word; it must name a candidate. Absent: no plugin wants to be asked. */
   readonly ask?: ((candidates: readonly ProviderCandidate[]) => Promise<string | undefined>) | undefined
 }
 
 /**
- * Best usable provider by traits and by what the blueprint needs; HOLM_PROVIDER_NONE says of each why not. Where only one
- * fits, and nobody wants to know more, it is taken without asking its runtime: `create` finds out soon enough.
+ * Best usable provider by traits and by what the blueprint needs; HOLM_PROVIDER_NONE says of each why not. They are asked one
+ * after another, best first, up to the first that can be used: a runtime that nobody will use costs nothing. Where only
+ * one fits, it is taken without asking: `create` finds out soon enough. A plugin that wants to choose sees all of them.
  */
 export async function selectProvider(request: SelectionRequest): Promise<ProviderSelection> {
-  const { candidates, ask } = request
+  const { ask } = request
+  const candidates = request.candidates.toSorted(byPreference)
+  if (ask !== undefined) return letChoose(request, { candidates, ask })
   const fitting = candidates.filter(({ reasons }) => reasons.length === 0)
   const [only] = fitting
-  if (only !== undefined && fitting.length === 1 && ask === undefined) return takeOnly(only, candidates)
-  const probed = await Promise.all(
-    candidates.toSorted(byPreference).map((candidate) => probeCandidate(request, candidate)),
-  )
-  const considered = probed.map(({ id, fits, reasons }) => ({ id, fits, reasons }))
-  const asked = await ask?.(probed)
-  if (asked !== undefined) return { provider: asked, reason: `${asked}: chosen by a plugin`, considered }
+  if (only !== undefined && fitting.length === 1) return takeOnly(only, candidates)
+  const probed: ProviderCandidate[] = []
+  for (const candidate of candidates) {
+    const found = probed.some(({ fits }) => fits)
+    probed.push(found ? unasked(candidate) : await probeCandidate(request, candidate, { quick: true }))
+  }
+  return takeBest(probed)
+}
+
+interface Choosing {
+  readonly candidates: readonly Candidate[]
+  readonly ask: NonNullable<SelectionRequest['ask']>
+}
+
+async function letChoose(
+  request: SelectionRequest,
+  { candidates, ask }: Choosing,
+): Promise<ProviderSelection> {
+  const probed = await Promise.all(candidates.map((candidate) => probeCandidate(request, candidate, {})))
+  const asked = await ask(probed)
+  if (asked === undefined) return takeBest(probed)
+  return { provider: asked, reason: `${asked}: chosen by a plugin`, considered: listConsidered(probed) }
+}
+
+function takeBest(probed: readonly ProviderCandidate[]): ProviderSelection {
+  const considered = listConsidered(probed)
   const best = probed.find((candidate) => candidate.fits)
   if (best) return { provider: best.id, reason: reasonOf(best, probed), considered }
   throw noProvider(considered)
+}
+
+function listConsidered(probed: readonly ProviderCandidate[]): ProviderSelection['considered'] {
+  return probed.map(({ id, fits, reasons }) => ({ id, fits, reasons }))
+}
+
+/** Comes after one that can be used. */
+function unasked({ id, traits, reasons }: Candidate): ProviderCandidate {
+  const probe = { usable: false, limitations: [] }
+  const fits = reasons.length === 0
+  return { id, traits, probe, fits, reasons: fits ? ['not asked: one before it can be used'] : reasons }
 }
 
 function takeOnly(only: Candidate, candidates: readonly Candidate[]): ProviderSelection {
@@ -100,12 +137,16 @@ export function noProvider(considered: ProviderSelection['considered'], cause?: 
   })
 }
 
-async function probeCandidate(request: SelectionRequest, candidate: Candidate): Promise<ProviderCandidate> {
+async function probeCandidate(
+  request: SelectionRequest,
+  candidate: Candidate,
+  options: ProbeOptions,
+): Promise<ProviderCandidate> {
   const { id, traits } = candidate
   if (candidate.reasons.length > 0) {
     return { id, traits, probe: { usable: false, limitations: [] }, fits: false, reasons: candidate.reasons }
   }
-  const probe = await request.probe(id)
+  const probe = await request.probe(id, options)
   const reasons = probe.usable
     ? [`usable (${probe.version ?? traits.isolation})`]
     : [`not usable: ${probe.reason ?? 'no reason given'}`]

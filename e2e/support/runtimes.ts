@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ProviderInfo } from '@holm/core'
-import { expectCode, type FaultHolm } from '../../faults/support/fault-holm.ts'
-import { missingBuild, missingDocker, missingRootfs } from '../../support/holm.ts'
+import { expectCode, type FaultHolm } from '../faults/support/fault-holm.ts'
+import { missingBuild, missingDocker, missingRootfs } from './holm.ts'
 
 export interface Runtime {
   readonly provider: string
@@ -11,10 +11,19 @@ export interface Runtime {
   readonly missing?: () => string | undefined
 }
 
+function missingContainerd(): string | undefined {
+  return process.env['HOLM_TEST_CONTAINERD_ADDRESS']
+    ? undefined
+    : 'HOLM_TEST_CONTAINERD_ADDRESS is not set: npm test starts a containerd'
+}
+
 /** Every provider that runs on Linux as it is, from one and the same tarball. */
 export const runtimes: readonly Runtime[] = [
   { provider: 'sandbox', base: 'debian-12' },
   { provider: 'docker', base: 'debian-12', missing: missingDocker },
+  { provider: 'containerd', base: 'debian-12', missing: missingContainerd },
+  { provider: 'lxc', base: 'debian-12' },
+  { provider: 'qemu', base: 'debian-12' },
 ]
 
 /** Why the runtime cannot be used here, in the words of its own probe, or undefined. */
