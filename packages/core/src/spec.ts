@@ -15,6 +15,14 @@ export type Base =
   | { readonly kind: 'rootfs'; readonly name: string; readonly path: string; readonly sha256: string }
   /** An unpacked root filesystem, absolute path. The provider never writes into it. */
   | { readonly kind: 'folder'; readonly name: string; readonly path: string }
+  /** A local disk image that boots, for virtual machines: absolute path, with the SHA-256 of the file. */
+  | {
+      readonly kind: 'disk'
+      readonly name: string
+      readonly path: string
+      readonly format: 'qcow2' | 'raw'
+      readonly sha256: string
+    }
   /** A Dockerfile, for providers with the `build` facet. Paths are absolute. */
   | {
       readonly kind: 'build'

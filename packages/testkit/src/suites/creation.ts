@@ -99,6 +99,8 @@ function missingBase({ options }: Kit): EnvironmentSpec['base'] {
   if (kind === 'image' || kind === 'build')
     return { kind: 'image', reference: 'registry.invalid/holm/none:0' }
   if (kind === 'folder') return { kind, name: 'none', path: '/nonexistent/none' }
+  if (kind === 'disk')
+    return { kind, name: 'none', path: '/nonexistent/none.qcow2', format: 'qcow2', sha256: '0'.repeat(64) }
   return { kind: 'rootfs', name: 'none', path: '/nonexistent/none.tar', sha256: '0'.repeat(64) }
 }
 

@@ -178,6 +178,7 @@ const kindNames: Readonly<Record<BaseKind, string>> = {
   image: 'images',
   rootfs: 'root filesystem tarballs',
   folder: 'root filesystem folders',
+  disk: 'disk images',
   build: 'Dockerfiles',
 }
 
