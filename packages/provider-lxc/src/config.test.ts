@@ -45,6 +45,8 @@ describe('buildConfig', () => {
       String.raw`lxc.hook.pre-mount = /bin/sh '/data/it'\''s "here"/mount-root' '/data/it'\''s "here"'`,
     )
     expect(lines({}, { layering: 'copy' }).join()).not.toContain('pre-mount')
+    expect(lines({ folder: '/data/plain' })).toContain('lxc.rootfs.path = overlay:/base:/data/plain/upper')
+    expect(lines({ folder: '/data/plain' }, { layers: ['/one', '/base'] }).join()).toContain('pre-mount')
   })
 
   it('is safe by default', () => {

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { MountEntry, NetworkSetting } from './config.ts'
 import { resolveInside } from './files-on-disk.ts'
@@ -7,10 +7,10 @@ import { readText } from './processes.ts'
 import type { LxcRecord } from './record.ts'
 
 /** Name resolution and the name of the environment, written for each start and mounted over what the base has. */
-export async function etcFiles(
+export function etcFiles(
   record: LxcRecord,
   { folder, setting }: { readonly folder: string; readonly setting: NetworkSetting },
-): Promise<MountEntry[]> {
+): MountEntry[] {
   const address = setting.kind === 'bridge' ? setting.address : '127.0.1.1'
   const files: Readonly<Record<string, string>> = {
     hostname: `${record.hostname}\n`,
@@ -18,13 +18,11 @@ export async function etcFiles(
     ...(setting.kind === 'none' ? {} : { 'resolv.conf': loadResolver(setting.kind === 'host') }),
   }
   const place = path.join(folder, 'etc')
-  await mkdir(place, { recursive: true, mode: 0o755 })
+  mkdirSync(place, { recursive: true, mode: 0o755 })
   const layers = layersOf(record, folder)
   const mounted = new Set(record.mounts.map(({ target }) => path.posix.normalize(target)))
   const names = Object.keys(files).filter((name) => !mounted.has(`/etc/${name}`))
-  await Promise.all(
-    names.map((name) => writeFile(path.join(place, name), files[name] ?? '', { mode: 0o644 })),
-  )
+  for (const name of names) writeFileSync(path.join(place, name), files[name] ?? '', { mode: 0o644 })
   return names.map((name) => ({
     kind: 'bind',
     source: path.join(place, name),

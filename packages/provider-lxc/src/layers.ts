@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdir, readdir, rename } from 'node:fs/promises'
 import path from 'node:path'
 import type { ProviderContext } from '@holm/core'
 import { isMissing } from './files-on-disk.ts'
@@ -15,15 +15,11 @@ import type { Session } from './session.ts'
  */
 export async function makeLayer(folder: string, layers: readonly string[]): Promise<void> {
   for (const name of ['upper', 'work', 'root'])
-    await mkdir(path.join(folder, name), { recursive: true, mode: 0o755 })
-  await linkLayers(folder, layers)
-}
-
-export async function linkLayers(folder: string, layers: readonly string[]): Promise<void> {
+    mkdirSync(path.join(folder, name), { recursive: true, mode: 0o755 })
   const links = path.join(folder, 'lower')
-  await rm(links, { recursive: true, force: true })
-  await mkdir(links, { mode: 0o755 })
-  await Promise.all(layers.map((layer, index) => symlink(layer, path.join(links, String(index)))))
+  rmSync(links, { recursive: true, force: true })
+  mkdirSync(links, { mode: 0o755 })
+  for (const [index, layer] of layers.entries()) symlinkSync(layer, path.join(links, String(index)))
 }
 
 /** Options of mount, relative to the environment's folder. */
@@ -47,8 +43,8 @@ export function mountScript(record: Pick<LxcRecord, 'layers' | 'idMap'>): string
   return `cd -- "$1" && exec mount -t overlay -o ${options} overlay root\n`
 }
 
-export async function writeMountScript(folder: string, record: LxcRecord): Promise<void> {
-  await writeFile(path.join(folder, 'mount-root'), mountScript(record), { mode: 0o644 })
+export function writeMountScript(folder: string, record: LxcRecord): void {
+  writeFileSync(path.join(folder, 'mount-root'), mountScript(record), { mode: 0o644 })
 }
 
 /** Words that run what follows with the root mounted at `root` of the folder, seen by nobody else. Run them in that folder. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HolmError, assertNotAborted } from '@holm/core'
@@ -21,53 +21,64 @@ export interface LockOptions {
  */
 export async function withLock<T>(options: LockOptions, action: () => Promise<T>): Promise<T> {
   const { file, what, waitMs, signal } = options
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
   const draft = `${file}-${randomBytes(6).toString('hex')}`
-  await writeFile(draft, JSON.stringify(identifySelf()), { mode: 0o600 })
+  writeFileSync(draft, JSON.stringify(identifySelf()), { mode: 0o600 })
   try {
     const until = Date.now() + waitMs
     // A link appears with its content in it, or not at all.
-    while (!(await linked(draft, file))) {
-      if (await clearStale(file)) continue
+    while (!linked(draft, file)) {
+      if (clearStale(file)) continue
       if (signal) assertNotAborted(signal)
       if (Date.now() >= until) throw busy(what)
       await sleep(3)
     }
   } finally {
-    await rm(draft, { force: true })
+    rmSync(draft, { force: true })
   }
   try {
     return await action()
   } finally {
-    await rm(file, { force: true })
+    rmSync(file, { force: true })
   }
 }
 
-async function linked(draft: string, file: string): Promise<boolean> {
-  return link(draft, file).then(
-    () => true,
-    (error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-      throw error
-    },
-  )
+function linked(draft: string, file: string): boolean {
+  try {
+    linkSync(draft, file)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
 }
 
 /** True when the lock is free now, or may be. */
-async function clearStale(file: string): Promise<boolean> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    if (isMissing(error)) return undefined
-    throw error
-  })
+function clearStale(file: string): boolean {
+  const text = readHolder(file)
   if (text === undefined) return true
   if (isAlive(JSON.parse(text) as ProcessIdentity)) return false
   const away = `${file}-stale-${randomBytes(6).toString('hex')}`
-  await rename(file, away).catch(() => undefined)
-  // Between reading and renaming somebody else may have taken it over: give it back.
-  const taken = await readFile(away, 'utf8').catch(() => undefined)
-  if (taken !== undefined && taken !== text) await link(away, file).catch(() => undefined)
-  await rm(away, { force: true })
+  try {
+    renameSync(file, away)
+    // Between reading and renaming somebody else may have taken it over: give it back.
+    if (readHolder(away) !== text) linkSync(away, file)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ENOENT' && code !== 'EEXIST') throw error
+  } finally {
+    rmSync(away, { force: true })
+  }
   return true
+}
+
+function readHolder(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
 }
 
 function busy(what: string): HolmError {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { HolmError } from '@holm/core'
 import type { AppliedLimit, EnvironmentSpec, PortBinding } from '@holm/core'
@@ -62,11 +62,14 @@ export async function loadRecord(folder: string): Promise<LxcRecord | undefined>
   }
 }
 
+/** Small files are read and written at once: a queue of threads costs more than the work. */
 export async function readIfThere(file: string): Promise<string | undefined> {
-  return readFile(file, 'utf8').catch((error: unknown) => {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
     if (isMissing(error)) return undefined
     throw error
-  })
+  }
 }
 
 export async function saveRecord(folder: string, record: LxcRecord): Promise<void> {
@@ -87,25 +90,25 @@ export async function loadRun(folder: string): Promise<RunFacts | undefined> {
 export async function replaceFile(file: string, text: string): Promise<void> {
   const draft = `${file}.${randomBytes(4).toString('hex')}`
   try {
-    await writeFile(draft, text, { mode: 0o600 })
-    await rename(draft, file)
+    writeFileSync(draft, text, { mode: 0o600 })
+    renameSync(draft, file)
   } catch (error) {
-    await rm(draft, { force: true })
+    rmSync(draft, { force: true })
     throw error
   }
 }
 
 /** Makes the environment's folder with its record in it, in one step. False when the name is taken: the rename decides. */
 export async function claimFolder(layout: Layout, record: LxcRecord): Promise<boolean> {
-  await mkdir(layout.environments, { recursive: true, mode: 0o711 })
+  mkdirSync(layout.environments, { recursive: true, mode: 0o711 })
   const draft = path.join(layout.trash, `draft-${makerTag()}-${record.name}`)
-  await mkdir(draft, { recursive: true, mode: 0o711 })
+  mkdirSync(draft, { recursive: true, mode: 0o711 })
   try {
     await saveRecord(draft, record)
-    await rename(draft, folderOf(layout, record.name))
+    renameSync(draft, folderOf(layout, record.name))
     return true
   } catch (error) {
-    await rm(draft, { recursive: true, force: true })
+    rmSync(draft, { recursive: true, force: true })
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOTEMPTY' || code === 'EEXIST') return false
     throw error

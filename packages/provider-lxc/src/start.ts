@@ -1,5 +1,5 @@
-import { existsSync, lstatSync, readFileSync, statSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { HolmError, assertNotAborted } from '@holm/core'
 import type { Mount, ProviderContext } from '@holm/core'
@@ -34,7 +34,7 @@ export async function startContainer(
   try {
     const { setting, ports } = await joinNetwork(session, record, ctx)
     assertNotAborted(ctx.signal)
-    await writeFiles(session, record, { setting, entries, plan, facts })
+    writeFiles(session, record, { setting, entries, plan, facts })
     await saveRun(folder, {
       boot: loadBootId(),
       startedAt: new Date().toISOString(),
@@ -98,9 +98,9 @@ interface Prepared {
   readonly facts: LimitFacts
 }
 
-async function writeFiles(session: Session, record: LxcRecord, prepared: Prepared): Promise<void> {
+function writeFiles(session: Session, record: LxcRecord, prepared: Prepared): void {
   const folder = session.folder(record.name)
-  const etc = await etcFiles(record, { folder, setting: prepared.setting })
+  const etc = etcFiles(record, { folder, setting: prepared.setting })
   const config = buildConfig({
     record,
     folder,
@@ -113,13 +113,10 @@ async function writeFiles(session: Session, record: LxcRecord, prepared: Prepare
     appArmor: readText('/sys/module/apparmor/parameters/enabled').startsWith('Y'),
   })
   const home = path.join(folder, session.container(record.name))
-  await mkdir(home, { recursive: true, mode: 0o711 })
-  await Promise.all([
-    writeFile(path.join(home, 'config'), config, { mode: 0o600 }),
-    writeMountScript(folder, record),
-    rm(pidFile(folder), { force: true }),
-    rm(path.join(folder, 'lxc.log'), { force: true }),
-  ])
+  mkdirSync(home, { recursive: true, mode: 0o711 })
+  writeFileSync(path.join(home, 'config'), config, { mode: 0o600 })
+  writeMountScript(folder, record)
+  for (const file of [pidFile(folder), path.join(folder, 'lxc.log')]) rmSync(file, { force: true })
 }
 
 function describeDevice(device: string): DeviceNode {
