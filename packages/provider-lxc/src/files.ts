@@ -35,16 +35,21 @@ export function createFiles(session: Session): FilesFacet {
     },
     async *get(name, given, ctx) {
       const target = path.posix.normalize(given).replace(/(.)\/$/, '$1')
-      const words = (place: string): string[] => [
-        'tar',
-        '-c',
-        '-f',
-        '-',
-        '-C',
-        path.posix.dirname(place),
-        '--',
-        path.posix.basename(place),
-      ]
+      const words = (place: string): string[] => {
+        const found = path.posix.basename(place)
+        const folder = path.posix.dirname(place)
+        return [
+          'tar',
+          '-c',
+          '-f',
+          '-',
+          '-C',
+          folder,
+          ...renaming(found, path.posix.basename(target)),
+          '--',
+          found,
+        ]
+      }
       const process = await startTar(session, { name, transfer: { target, write: false, words } }, ctx)
       const errors = collectText(process.stderr)
       const held: Uint8Array[] = []
@@ -59,6 +64,15 @@ export function createFiles(session: Session): FilesFacet {
       yield* held
     },
   }
+}
+
+/** The folder of a volume has another name on this machine than inside, which is the one that the archive gets. */
+function renaming(found: string, wanted: string): string[] {
+  if (found === wanted) return []
+  const pattern = found.replaceAll(/[.*[\]^$\\,]/g, String.raw`\$&`)
+  const name = wanted.replaceAll(/[&\\,]/g, String.raw`\$&`)
+  // Names of entries and of hard links, not what symbolic links point to.
+  return [`--transform=flags=rh;s,^${pattern},${name},`]
 }
 
 async function startTar(
