@@ -9,30 +9,52 @@ const suite = 'bookworm'
 const included = ['ca-certificates', 'git', 'openssh-client', 'procps', 'python3-minimal', 'python3']
 const unwanted = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*']
 
+/** What the built-in blueprints of the tests install, so that they come up without a package mirror as well. */
+const provisioned = [
+  ...included,
+  'build-essential',
+  'curl',
+  'golang',
+  'nodejs',
+  'npm',
+  'postgresql',
+  'python3-pip',
+  'python3-venv',
+]
+
+/** The same with what python-dev, node-dev, go-dev, debian-stable and postgres-dev ask for: a base that was provisioned before. */
+export function prepareProvisionedRootfs(): Promise<string | undefined> {
+  return prepare(provisioned)
+}
+
 /**
  * The root filesystem that runtime tests use as an image: made once from Debian's packages and kept under .cache/, so
  * that no test pulls from an image registry.
  */
-export async function prepareRootfs(): Promise<string | undefined> {
-  const path = rootfsPath()
+export function prepareRootfs(): Promise<string | undefined> {
+  return prepare(included)
+}
+
+async function prepare(packages: readonly string[]): Promise<string | undefined> {
+  const path = rootfsPath(packages)
   if (existsSync(path)) return path
   if (!hasCommand('mmdebstrap') || !isRoot()) {
     console.log('rootfs: not made, it needs root and mmdebstrap; tests that need an image are skipped')
     return undefined
   }
-  console.log(`rootfs: making Debian ${suite} with ${included.join(' ')} (about half a minute) ...`)
-  return makeRootfs(path)
+  console.log(`rootfs: making Debian ${suite} with ${packages.join(' ')} (half a minute or more) ...`)
+  return makeRootfs(path, packages)
 }
 
-function rootfsPath(): string {
+function rootfsPath(packages: readonly string[]): string {
   const key = createHash('sha256')
-    .update(JSON.stringify([included, unwanted]))
+    .update(JSON.stringify([packages, unwanted]))
     .digest('hex')
     .slice(0, 12)
   return join(root, '.cache', `rootfs-${suite}-${process.arch}-${key}.tar`)
 }
 
-async function makeRootfs(path: string): Promise<string | undefined> {
+async function makeRootfs(path: string, packages: readonly string[]): Promise<string | undefined> {
   const partial = `${path}.${process.pid}`
   mkdirSync(join(root, '.cache'), { recursive: true })
   const since = performance.now()
@@ -40,7 +62,7 @@ async function makeRootfs(path: string): Promise<string | undefined> {
     'mmdebstrap',
     '--variant=minbase',
     '--format=tar',
-    `--include=${included.join(',')}`,
+    `--include=${packages.join(',')}`,
     ...unwanted.map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
     '--aptopt=Acquire::Languages "none"',
     suite,

@@ -10,7 +10,7 @@ import { startContainerd, type TestContainerd } from './containerd.ts'
 import { startDockerd, type TestEngine } from './dockerd.ts'
 import { sweepEngines } from './engine-records.ts'
 import { prepareMachine } from './machine.ts'
-import { prepareRootfs } from './rootfs.ts'
+import { prepareProvisionedRootfs, prepareRootfs } from './rootfs.ts'
 import { compareConformance } from './conformance.ts'
 import { conformancePage, conformanceRecord, conformanceRun, readConformance } from './conformance-files.ts'
 import { concludeRun, describeSkips, type Totals } from './totals.ts'
@@ -43,12 +43,14 @@ async function withRuntimes(
     await prepareMachine()
     await sweepEngines()
     const rootfs = await prepareRootfs()
+    const provisioned = await prepareProvisionedRootfs()
     engine = await startDockerd()
     containerd = await startContainerd()
     return await work(
       {
         ...withLocalTools(),
         ...(rootfs === undefined ? {} : { HOLM_TEST_ROOTFS: rootfs }),
+        ...(provisioned === undefined ? {} : { HOLM_TEST_PROVISIONED_ROOTFS: provisioned }),
         ...(engine === undefined ? {} : { HOLM_TEST_DOCKER_HOST: engine.host }),
         ...(containerd === undefined ? {} : { HOLM_TEST_CONTAINERD_ADDRESS: containerd.address }),
       },
