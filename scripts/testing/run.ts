@@ -43,7 +43,8 @@ async function withRuntimes(
     await prepareMachine()
     await sweepEngines()
     const rootfs = await prepareRootfs()
-    const provisioned = await prepareProvisionedRootfs()
+    const slow = process.env['HOLM_TEST_SLOW'] !== undefined
+    const provisioned = slow ? await prepareProvisionedRootfs() : undefined
     engine = await startDockerd()
     containerd = await startContainerd()
     return await work(
