@@ -27,7 +27,16 @@ import {
 import { createLayer, prepareLower } from './rootfs.ts'
 import { groupName, type Session } from './session.ts'
 import { absentState, isRunning, stateOf, stoppedRecord } from './state.ts'
-import { brokenState, endMarked, folderGone, listMarked, markEnv } from './strays.ts'
+import {
+  brokenState,
+  endMarked,
+  folderGone,
+  forgetStart,
+  listMarked,
+  markEnv,
+  noteStart,
+  wasStarted,
+} from './strays.ts'
 import { volumeSource } from './volumes.ts'
 
 /** The record as the very first step writes it. */
@@ -75,7 +84,7 @@ export async function createWith(
   }
   try {
     // Of an earlier one whose folder was removed by hand: with this record in place nobody would look for them.
-    await endMarked(session, draft.name)
+    if (wasStarted(session.layout, draft.name)) await endMarked(session, draft.name)
     const record: SandboxRecord = { ...(await fill(folder)), status: 'ready' }
     await saveRecord(folder, record)
     return stateOf(record, listPorts(record))
@@ -154,6 +163,7 @@ export async function startEnvironment(
     await endHolder(record, 0)
     const plan = planLimits(record.resources, loadLimitFacts(groupName(session, name), record.caller.uid))
     createGroups(plan)
+    await noteStart(session.layout, name)
     try {
       const started = await launchHolder(
         record,
@@ -264,6 +274,7 @@ export async function removeEnvironment(session: Session, name: string, volumes:
     })
   }
   await sweepLayers(layout)
+  await forgetStart(layout, name)
   if (volumes) await removeVolumes(session, name)
 }
 

@@ -72,6 +72,8 @@ export interface Layout {
   readonly layers: string
   /** One file for each removed environment whose named volumes were kept. */
   readonly kept: string
+  /** One empty file for each environment that was started and not removed since. */
+  readonly started: string
 }
 
 export function resolveLayout(data: string, namespace: string): Layout {
@@ -83,6 +85,7 @@ export function resolveLayout(data: string, namespace: string): Layout {
     trash: path.join(root, 'trash'),
     layers: path.join(root, 'layers'),
     kept: path.join(root, 'kept'),
+    started: path.join(root, 'started'),
   }
 }
 

@@ -70,7 +70,8 @@ async function removeDeadDrafts(folder: string): Promise<void> {
     const [, pid, start, boot] = name.split('-')
     const maker = identify(Number(pid))
     const lives = maker && maker.start === start && maker.bootId.replaceAll('-', '') === boot
-    if (!lives) await removeTree(path.join(folder, name))
+    // What cannot be removed now is no reason to go without a base: the next unpacking tries again.
+    if (!lives) await removeTree(path.join(folder, name)).catch(() => undefined)
   }
 }
 
@@ -93,6 +94,10 @@ async function assertSum(base: Extract<Base, { kind: 'rootfs' }>, signal: AbortS
 async function unpack(base: RootBase, draft: string, ctx: ProviderContext): Promise<void> {
   const result = await ctx.runner.run(
     [
+      // A killed holm takes it along: else it would go on filling a draft that nobody waits for.
+      'setpriv',
+      '--pdeathsig',
+      'KILL',
       'tar',
       '--extract',
       '--file',

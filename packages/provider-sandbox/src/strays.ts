@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HolmError } from '@holm/core'
@@ -52,6 +53,23 @@ function readEnviron(pid: string): string {
   } catch {
     return ''
   }
+}
+
+/**
+ * Looking at every process of a machine takes some milliseconds: who makes an environment does so only where one of its name was
+ * started and never removed.
+ */
+export async function noteStart({ started }: Layout, name: string): Promise<void> {
+  await mkdir(started, { recursive: true, mode: 0o700 })
+  await writeFile(path.join(started, name), '', { mode: 0o600 })
+}
+
+export function wasStarted({ started }: Layout, name: string): boolean {
+  return existsSync(path.join(started, name))
+}
+
+export async function forgetStart({ started }: Layout, name: string): Promise<void> {
+  await rm(path.join(started, name), { force: true })
 }
 
 const deadlineMs = 10_000
