@@ -24,7 +24,8 @@ const page = `${generatedFrom('packages/core/src/host/base/catalogue.ts')}
 # Bases
 
 A base is the root filesystem a blueprint starts from. \`base:\` takes a name of the table, the name of a base you
-added, an image reference with its tag (\`python:3.12-slim\`), the path of a root filesystem (tarball or folder), or \`host\`:
+added, an image reference with its tag (\`python:3.12-slim\`), the path of a root filesystem (tarball or folder), the
+path of a machine's disk (qcow2 or raw, for providers that run machines), or \`host\`:
 this machine's own files, read-only, for providers that take them (sandbox).
 
 ${formatTable(['name', 'system', 'image', 'as files', 'also known as'], catalogue.map(row))}

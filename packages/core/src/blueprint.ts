@@ -84,6 +84,7 @@ export type BlueprintBase =
   | { readonly image: string; readonly digest?: string }
   | { readonly rootfs: string; readonly sha256?: string }
   | { readonly folder: string }
+  | { readonly disk: string; readonly sha256?: string }
   | {
       readonly dockerfile: string
       readonly context?: string

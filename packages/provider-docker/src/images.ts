@@ -26,11 +26,12 @@ export async function baseReference(base: Base): Promise<string> {
       })
     case 'build':
       return imageReference(await buildName(base))
+    case 'disk':
     case 'host':
     default:
       throw new HolmError(
         'HOLM_BLUEPRINT_UNSUPPORTED',
-        'docker cannot run this machine’s own files as a base',
+        `docker cannot run ${base.kind === 'disk' ? 'the disk of a machine' : 'this machine’s own files'} as a base`,
         {
           hint: 'Name an image or a rootfs, or use the sandbox provider.',
         },

@@ -5,10 +5,21 @@ import type { CatalogueEntry } from './catalogue.ts'
 
 const archive = /\.(?:tar(?:\.(?:gz|xz|zst|bz2))?|tgz|txz)$/
 
-/** A tarball or folder rather than a name: it begins like a path or ends like an archive. */
+const disk = /\.(?:qcow2|img|raw)$/
+
+/** The path of a machine's disk, by its ending. */
+export function isDiskPath(text: string): boolean {
+  return disk.test(text)
+}
+
+/** A tarball, disk or folder rather than a name: it begins like a path or ends like an archive. */
 export function isPathLike(text: string): boolean {
   return (
-    /^(?:\.{0,2}[/\\]|~\/|[A-Za-z]:[/\\])/.test(text) || text === '.' || text === '..' || archive.test(text)
+    /^(?:\.{0,2}[/\\]|~\/|[A-Za-z]:[/\\])/.test(text) ||
+    text === '.' ||
+    text === '..' ||
+    archive.test(text) ||
+    isDiskPath(text)
   )
 }
 
@@ -43,7 +54,7 @@ export function assertBaseName(name: string): void {
   })
 }
 
-/** "rootfs.tar.gz" of a path is named "rootfs". */
+/** "rootfs.tar.gz" of a path is named "rootfs", "debian.qcow2" is named "debian". */
 export function nameOfPath(path: string): string {
-  return basename(path).replace(archive, '') || 'rootfs'
+  return basename(path).replace(archive, '').replace(disk, '') || 'rootfs'
 }

@@ -168,6 +168,28 @@ describe('a path', () => {
 })
 
 describe('an object', () => {
+  it('to a disk is known by its ending or by name, and its format by its first bytes', async () => {
+    await writeFile(join(root, 'cloud.qcow2'), Buffer.from('514649fb00000003', 'hex'))
+    await writeFile(join(root, 'plain.img'), Buffer.alloc(512))
+    const qcow2 = await resolveBase('./cloud.qcow2', context(['disk']), folders)
+    expect(qcow2).toMatchObject({
+      kind: 'disk',
+      name: 'cloud',
+      path: join(root, 'cloud.qcow2'),
+      format: 'qcow2',
+    })
+    const raw = await resolveBase({ disk: 'plain.img' }, context(['disk']), folders)
+    expect(raw).toMatchObject({ kind: 'disk', name: 'plain', format: 'raw' })
+    await expect(resolveBase('./cloud.qcow2', context(files), folders)).rejects.toMatchObject({
+      code: 'HOLM_BASE_NOT_FOUND',
+      message: expect.stringContaining('disk images') as string,
+    })
+    const wrong = { disk: 'plain.img', sha256: '0'.repeat(64) }
+    await expect(resolveBase(wrong, context(['disk']), folders)).rejects.toMatchObject({
+      code: 'HOLM_BASE_INVALID',
+    })
+  })
+
   it('with a plain word as image means that image', async () => {
     expect(await resolveBase({ image: 'redis' }, context(images), folders)).toEqual({
       kind: 'image',

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { resolve as resolvePath } from 'node:path'
 import { HolmError } from '../../errors.ts'
@@ -8,6 +8,7 @@ import { findEntry } from './entries.ts'
 import {
   familiarReference,
   findCatalogueEntry,
+  isDiskPath,
   isImageLike,
   isPathLike,
   nameOfPath,
@@ -45,6 +46,7 @@ export async function resolveBase(
   if (typeof request === 'string') return resolveName(request, context, folders)
   if ('image' in request) return resolveImage(request.image, request.digest, { context, folders })
   if ('rootfs' in request) return resolveTar(request, context, folders)
+  if ('disk' in request) return resolveDisk(request, context, folders)
   if ('folder' in request) return resolveFolder(toPath(request.folder, context, folders), context)
   return resolveBuild(request, context)
 }
@@ -54,7 +56,10 @@ async function resolveName(name: string, context: ResolveContext, folders: Resol
   if (isPathLike(name)) {
     const path = toPath(name, context, folders)
     const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false
-    return isFolder ? resolveFolder(path, context) : resolveTar({ rootfs: path }, context, folders)
+    if (isFolder) return resolveFolder(path, context)
+    return isDiskPath(name)
+      ? resolveDisk({ disk: path }, context, folders)
+      : resolveTar({ rootfs: path }, context, folders)
   }
   const known =
     findCatalogueEntry(name) !== undefined || (await findEntry(folders.entries, synonyms(name))) !== undefined
@@ -133,18 +138,43 @@ async function resolveTar(
   folders: ResolveFolders,
 ): Promise<Base> {
   const path = toPath(request.rootfs, context, folders)
-  const { sha256 } = await checksum(path, folders)
-  if (request.sha256 !== undefined && request.sha256.toLowerCase() !== sha256) {
-    throw new HolmError(
-      'HOLM_BASE_INVALID',
-      `${path} has checksum ${sha256}, the blueprint says ${request.sha256}`,
-      {
-        hint: 'Get the file again, or correct base.sha256 in the blueprint.',
-        details: { path, sha256, expected: request.sha256 },
-      },
-    )
-  }
+  const sha256 = await checkedSum(path, request.sha256, folders)
   return accept({ kind: 'rootfs', name: nameOfPath(path), path, sha256 }, context, path)
+}
+
+async function checkedSum(
+  path: string,
+  expected: string | undefined,
+  folders: ResolveFolders,
+): Promise<string> {
+  const { sha256 } = await checksum(path, folders)
+  if (expected === undefined || expected.toLowerCase() === sha256) return sha256
+  throw new HolmError('HOLM_BASE_INVALID', `${path} has checksum ${sha256}, the blueprint says ${expected}`, {
+    hint: 'Get the file again, or correct base.sha256 in the blueprint.',
+    details: { path, sha256, expected },
+  })
+}
+
+async function resolveDisk(
+  request: { readonly disk: string; readonly sha256?: string },
+  context: ResolveContext,
+  folders: ResolveFolders,
+): Promise<Base> {
+  const path = toPath(request.disk, context, folders)
+  const sha256 = await checkedSum(path, request.sha256, folders)
+  const format = await diskFormat(path)
+  return accept({ kind: 'disk', name: nameOfPath(path), path, format, sha256 }, context, path)
+}
+
+/** A qcow2 file says so in its first four bytes; anything else is the disk itself. */
+async function diskFormat(path: string): Promise<'qcow2' | 'raw'> {
+  const file = await open(path)
+  try {
+    const { buffer } = await file.read({ buffer: Buffer.alloc(4), position: 0 })
+    return buffer.toString('latin1') === 'QFI\u00fb' ? 'qcow2' : 'raw'
+  } finally {
+    await file.close()
+  }
 }
 
 async function resolveFolder(

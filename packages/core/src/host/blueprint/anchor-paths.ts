@@ -32,7 +32,7 @@ function anchorBase(base: unknown, anchor: Anchor): unknown {
   // As text it is a name or an image reference unless it looks like a path.
   if (typeof base === 'string') return /^\.{1,2}[/\\]/.test(base) ? anchor(base) : base
   if (!isRecord(base)) return base
-  const paths = ['rootfs', 'folder', 'dockerfile', 'context'].filter((key) => key in base)
+  const paths = ['rootfs', 'folder', 'disk', 'dockerfile', 'context'].filter((key) => key in base)
   return { ...base, ...Object.fromEntries(paths.map((key) => [key, anchor(base[key])])) }
 }
 

@@ -66,6 +66,7 @@ const base = z.union([
   z.strictObject({ image: text, digest: z.exactOptional(text.check(z.regex(/^sha256:[0-9a-f]{64}$/))) }),
   z.strictObject({ rootfs: text, sha256: z.exactOptional(text.check(z.regex(/^[0-9a-f]{64}$/))) }),
   z.strictObject({ folder: text }),
+  z.strictObject({ disk: text, sha256: z.exactOptional(text.check(z.regex(/^[0-9a-f]{64}$/))) }),
   z.strictObject({
     dockerfile: text,
     context: z.exactOptional(text),

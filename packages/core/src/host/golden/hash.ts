@@ -57,6 +57,8 @@ export async function identifyBase(
       return 'host'
     case 'rootfs':
       return `rootfs ${base.sha256}`
+    case 'disk':
+      return `disk ${base.sha256}`
     case 'folder':
       return `folder ${base.path} ${await changedAt(base.path)}`
     case 'image':
