@@ -18,7 +18,7 @@ my %calls = (
   },
 );
 
-my (%config, @modules, @mounts, $nr);
+my (%config, @modules, @mounts, @seeds, $nr);
 my $main_net;
 
 sub call {
@@ -38,6 +38,7 @@ sub load_config {
     my ($key, @words) = split / /, $line, -1;
     if ($key eq 'module') { push @modules, $words[0] }
     elsif ($key eq 'mount') { push @mounts, [@words] }
+    elsif ($key eq 'seed_file') { push @seeds, [map { unhex($_) } @words] }
     else { $config{$key} = unhex($words[0]) }
   }
   $nr = $calls{$config{arch}} or die "unknown architecture $config{arch}";
@@ -126,9 +127,24 @@ sub wait_for_disk {
   give_up("no root: $config{root} does not appear; disks: @found");
 }
 
+# The root of a disk that somebody else made is the largest of its file systems that looks like one.
+sub find_root {
+  my ($disk) = $config{root} =~ m{([^/]+)$};
+  my %sizes = map { ($_ => read_file("/sys/class/block/$_/size") // 0) } grep { /^\Q$disk\E/ } list_folder('/sys/class/block');
+  for my $name (sort { $sizes{$b} <=> $sizes{$a} } keys %sizes) {
+    for my $type (split /,/, $config{filesystem}) {
+      next unless mount_at("/dev/$name", '/root', $type);
+      if (-d '/root/etc' && -d '/root/usr') { $config{root} = "/dev/$name"; return }
+      call('umount', text('/root'), 0);
+    }
+  }
+  give_up("no root: none of the file systems on $config{root} holds one");
+}
+
 sub mount_root {
   mkdir('/root', 0755);
   wait_for_disk();
+  return find_root() if $config{search};
   for my $type (split /,/, $config{filesystem}) {
     if (mount_at($config{root}, '/root', $type)) { grow_root($type); return }
   }
@@ -153,6 +169,16 @@ sub remove_initramfs {
     next if $path =~ m{^/(?:root|dev|proc|sys)$};
     if (-d $path && !-l $path) { remove_initramfs($path); rmdir $path }
     else { unlink $path }
+  }
+}
+
+# Settings for cloud-init, where it is.
+sub write_seeds {
+  return unless -d '/etc/cloud';
+  for my $entry (@seeds) {
+    my ($path, $data) = @$entry;
+    make_folder($1) if $path =~ m{(.*)/};
+    write_file($path, $data) or say_console("holm: $path: $!");
   }
 }
 
@@ -192,13 +218,16 @@ sub set_names {
   write_file('/etc/hostname', "$name\n") unless (read_file('/etc/hostname') // '') eq "$name\n";
   my $hosts = read_file('/etc/hosts') // "127.0.0.1\tlocalhost\n::1\tlocalhost\n";
   write_file('/etc/hosts', "${hosts}127.0.1.1\t$name\n") unless $hosts =~ /\s\Q$name\E(?:\s|$)/;
-  return unless length $config{dns} && $config{main} eq 'hold';
+  return unless length($config{dns} // '') && !configures_itself();
   my $resolver = "nameserver $config{dns}\n";
   unlink('/etc/resolv.conf') if -l '/etc/resolv.conf' && !-e '/etc/resolv.conf';
   write_file('/etc/resolv.conf', $resolver) unless (read_file('/etc/resolv.conf') // '') eq $resolver;
 }
 
 # --------------------------------------------------------------------------------------------------------------- network
+
+# A base with cloud-init sets up its network by itself, as it is told to in the seed.
+sub configures_itself { return @seeds && $config{main} ne 'hold' && -d '/etc/cloud' }
 
 sub interface_with {
   my ($mac) = @_;
@@ -235,7 +264,7 @@ sub start_network {
   interface_up('lo');
   return unless length($config{mac} // '');
   my $name = interface_with($config{mac}) or return say_console('holm: the network card is missing');
-  return interface_up($name) if $config{main} ne 'hold';
+  return if configures_itself();
   interface_up($name, $config{address}, '255.255.255.0');
   default_route($config{gateway});
 }
@@ -724,6 +753,7 @@ sub boot {
   switch_root();
   # What the base declares as its main process is its init system, where it has one.
   $config{main} = $config{main} eq 'base' && -x '/sbin/init' ? '/sbin/init' : 'hold';
+  write_seeds();
   mount_usual();
   set_names();
   raise_limits();

@@ -8,8 +8,7 @@ import { askAgent } from './agent.ts'
 import { diskFile } from './disks.ts'
 import { layDisk, switchDisk } from './freeze.ts'
 import { encodeMount } from './guest-config.ts'
-import { prepareKernel } from './kernel.ts'
-import { planMachine, runMachine } from './launch.ts'
+import { kernelOf, planMachine, runMachine } from './launch.ts'
 import { withLock } from './lock.ts'
 import { withQmp, type Qmp } from './qmp.ts'
 import { saveRecord, type Machine, type QemuRecord, type SavedMemory } from './record.ts'
@@ -71,22 +70,6 @@ async function save(
   } finally {
     await mountShares(session, record)
   }
-}
-
-function kernelOf(
-  session: Session,
-  record: QemuRecord,
-  ctx: ProviderContext,
-): ReturnType<typeof prepareKernel> {
-  return prepareKernel(
-    {
-      architecture: session.architecture,
-      cache: session.options.paths.cache,
-      env: session.toolEnv,
-      options: record.options,
-    },
-    ctx,
-  )
 }
 
 async function releaseShares(session: Session, record: Live): Promise<void> {

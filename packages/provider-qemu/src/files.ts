@@ -55,19 +55,17 @@ export function createExport(session: Session): ExportFacet {
 }
 
 /**
- * Of one file system: what is mounted is left out, and with it /proc, /sys, /dev and /run. A tar that cannot keep to one (that
- * of busybox) is told the mounts by name. Names without the dot, as in an image.
+ * Of one file system: what is mounted is left out, and with it /proc, /sys, /dev and /run. It begins at the dot, for tar goes into
+ * a mount that it is given by name. A tar that cannot keep to one file system (that of busybox) is told the mounts.
  */
 const exportScript = `cd / || exit 1
-set --
-for entry in * .[!.]*; do [ -e "$entry" ] || [ -h "$entry" ] || continue; set -- "$@" "$entry"; done
 if tar --one-file-system --version >/dev/null 2>&1; then
-  exec tar -c -f - --one-file-system --numeric-owner --sort=name --xattrs --warning=no-file-ignored -- "$@"
+  exec tar -c -f - --one-file-system --numeric-owner --sort=name --xattrs --warning=no-file-ignored .
 fi
 while read -r _device place _rest; do
-  [ "$place" = / ] || printf '%s\\n' "\${place#/}/*"
+  [ "$place" = / ] || printf '.%s/*\\n' "$place"
 done < /proc/mounts > /run/holm-mounts
-exec tar -c -f - -X /run/holm-mounts -- "$@"`
+exec tar -c -f - -X /run/holm-mounts .`
 
 async function* exportFiles(
   session: Session,

@@ -8,6 +8,10 @@ export interface GuestConfig {
   /** Device of the root file system, and the file systems to try. */
   readonly root: string
   readonly filesystems: readonly string[]
+  /** Look for the root among the file systems of the device. */
+  readonly search?: true
+  /** Path to content, written where the base has cloud-init. */
+  readonly seed?: Readonly<Record<string, string>>
   /** Block size of the file system, when the disk may have grown. */
   readonly grow?: number
   /** 'hold', or the path of an init system inside. */
@@ -25,7 +29,7 @@ export interface GuestConfig {
   /** Bytes for programs, where the machine itself has more. */
   readonly memoryBytes?: number
   /** Random bytes. */
-  readonly seed: Uint8Array
+  readonly randomness: Uint8Array
 }
 
 export interface GuestMount {
@@ -45,6 +49,7 @@ export function encodeGuestConfig(config: GuestConfig): string {
     hostname: config.hostname,
     root: config.root,
     filesystem: config.filesystems.join(','),
+    search: config.search ? '1' : undefined,
     grow: config.grow?.toString(),
     main: config.main,
     mac: config.mac,
@@ -61,7 +66,8 @@ export function encodeGuestConfig(config: GuestConfig): string {
   )
   return [
     ...lines,
-    `seed ${Buffer.from(config.seed).toString('hex')}`,
+    `seed ${Buffer.from(config.randomness).toString('hex')}`,
+    ...Object.entries(config.seed ?? {}).map(([file, text]) => `seed_file ${hex(file)} ${hex(text)}`),
     ...config.modules.map((name) => `module ${name}`),
     ...config.mounts.map((mount) => `mount ${encodeMount(mount)}`),
     '',

@@ -52,8 +52,10 @@ export async function prepareImage(
   })
 }
 
-async function keyOf(base: RootBase): Promise<string> {
-  if (base.kind === 'rootfs') {
+type FileBase = Extract<Base, { kind: 'rootfs' | 'disk' }>
+
+async function keyOf(base: RootBase | FileBase): Promise<string> {
+  if (base.kind !== 'folder') {
     if (/^[0-9a-f]{64}$/.test(base.sha256)) return base.sha256
     throw new HolmError('HOLM_BASE_INVALID', `"${base.sha256}" is no SHA-256 sum`)
   }
@@ -63,11 +65,11 @@ async function keyOf(base: RootBase): Promise<string> {
   return createHash('sha256').update(`${base.path}\0${found.ino}\0${found.mtimeMs}`).digest('hex')
 }
 
-function noBase(base: RootBase, cause: unknown): HolmError {
+function noBase(base: RootBase | FileBase, cause: unknown): HolmError {
   return new HolmError('HOLM_IMAGE_MISSING', `base ${base.name} is not there: ${base.path}`, { cause })
 }
 
-async function assertSum(base: Extract<Base, { kind: 'rootfs' }>, signal: AbortSignal): Promise<void> {
+async function assertSum(base: FileBase, signal: AbortSignal): Promise<void> {
   const hash = createHash('sha256')
   await pipeline(createReadStream(base.path), hash, { signal }).catch((error: unknown) => {
     throw isMissing(error) ? noBase(base, error) : signal.aborted ? interrupted(error) : error
@@ -81,6 +83,30 @@ async function assertSum(base: Extract<Base, { kind: 'rootfs' }>, signal: AbortS
 
 function interrupted(cause: unknown): HolmError {
   return new HolmError('HOLM_INTERRUPTED', 'interrupted', { cause })
+}
+
+/** A copy of a disk of the user, made once for a checksum: theirs may change or go. Shares its blocks where the file system can. */
+export async function prepareDisk(
+  base: Extract<Base, { kind: 'disk' }>,
+  options: Pick<ImageOptions, 'folder' | 'env'>,
+  ctx: ProviderContext,
+): Promise<string> {
+  const target = path.join(options.folder, `${await keyOf(base)}.${base.format}`)
+  if (existsSync(target)) return target
+  await mkdir(options.folder, { recursive: true, mode: 0o700 })
+  ctx.progress({ message: `copying ${base.name}` })
+  await assertSum(base, ctx.signal)
+  return withLock(options.folder, { name: `base ${base.name}`, waitMs: 600_000 }, async () => {
+    if (existsSync(target)) return target
+    const draft = path.join(options.folder, `.draft-${randomBytes(6).toString('hex')}`)
+    try {
+      await tool(['cp', '--reflink=auto', '--sparse=always', '--', base.path, draft], options, ctx)
+      await rename(draft, target)
+    } finally {
+      await removeTree(draft)
+    }
+    return target
+  })
 }
 
 interface Build extends ImageOptions {

@@ -48,7 +48,22 @@ const wantedModules = [
   '9pnet_virtio',
 ]
 
+/** What an init system and disks that others made need besides. */
+const moreModules = [
+  'vfat',
+  'nls_ascii',
+  'nls_cp437',
+  'nls_utf8',
+  'isofs',
+  'xfs',
+  'btrfs',
+  'overlay',
+  'autofs4',
+]
+
 export interface KernelOptions {
+  /** For a base with an init system of its own. */
+  readonly whole: boolean
   readonly architecture: Architecture
   readonly cache: string
   /** Variables of the tools of this machine. */
@@ -58,12 +73,13 @@ export interface KernelOptions {
 
 /** The kernel to boot with: the one that is named, this machine's own, or one fetched from Debian once. */
 export async function prepareKernel(options: KernelOptions, ctx: ProviderContext): Promise<Kernel> {
+  const wanted = options.whole ? [...wantedModules, ...moreModules] : wantedModules
   const source = await findKernel(options, ctx)
   const perl = await findPerl(options, ctx)
   const agent = await readFile(fileURLToPath(new URL('../guest/init.pl', import.meta.url)))
   const { mtimeMs, size } = await stat(source.image)
   const key = createHash('sha256')
-    .update(JSON.stringify([source, mtimeMs, size, perl.map((each) => each.path), wantedModules, 3]))
+    .update(JSON.stringify([source, mtimeMs, size, perl.map((each) => each.path), wanted, 3]))
     .update(agent)
     .digest('hex')
     .slice(0, 24)
@@ -79,7 +95,7 @@ export async function prepareKernel(options: KernelOptions, ctx: ProviderContext
     const draft = path.join(folder, `.draft-${randomBytes(4).toString('hex')}`)
     await mkdir(draft)
     try {
-      await writeKernel(draft, { source, perl, agent }, ctx)
+      await writeKernel(draft, { source, perl, agent, wanted }, ctx)
       await rename(draft, target)
     } finally {
       await removeTree(draft)
@@ -102,15 +118,16 @@ interface Parts {
   readonly source: KernelSource
   readonly perl: readonly PerlFile[]
   readonly agent: Buffer
+  readonly wanted: readonly string[]
 }
 
 async function writeKernel(
   folder: string,
-  { source, perl, agent }: Parts,
+  { source, perl, agent, wanted }: Parts,
   ctx: ProviderContext,
 ): Promise<void> {
   await writeFile(path.join(folder, 'vmlinux'), await unpackKernel(await readFile(source.image), ctx))
-  const modules = await loadModules(source.modules, ctx)
+  const modules = await loadModules(source.modules, wanted, ctx)
   const files: CpioEntry[] = [
     { path: 'init', mode: cpioKinds.file | 0o755, data: agent },
     { path: 'dev/console', mode: cpioKinds.character | 0o600, device: [5, 1] },
@@ -150,6 +167,7 @@ async function unpackKernel(image: Buffer, ctx: ProviderContext): Promise<Buffer
 
 async function loadModules(
   folder: string,
+  wanted: readonly string[],
   ctx: ProviderContext,
 ): Promise<readonly { readonly name: string; readonly data: Buffer }[]> {
   const files = new Map<string, string>()
@@ -165,12 +183,12 @@ async function loadModules(
     data.set(name, module)
     for (const each of parseModuleNeeds(module)) await load(each)
   }
-  for (const name of wantedModules) await load(name)
+  for (const name of wanted) await load(name)
   const needs = (name: string): readonly string[] | undefined => {
     const module = data.get(name)
     return module && parseModuleNeeds(module)
   }
-  return orderModules(wantedModules, needs).map((name) => ({ name, data: data.get(name) as Buffer }))
+  return orderModules(wanted, needs).map((name) => ({ name, data: data.get(name) as Buffer }))
 }
 
 async function unpackModule(file: string, ctx: ProviderContext): Promise<Buffer> {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { HolmError, abortError, assertNotAborted, isHolmError } from '@holm/core'
 import type { PortBinding, ProviderContext } from '@holm/core'
 import { addresses, fileNames, machineArgv, macFrom, type MachineConfig } from './argv.ts'
+import { cloudSeed } from './cloud-init.ts'
 import { isReady, lastLines, parseCause } from './console.ts'
 import { cpioKinds, createCpio } from './cpio.ts'
 import { diskFile } from './disks.ts'
@@ -65,6 +66,20 @@ export async function planMachine(
   }
 }
 
+/** The kernel the environment boots with. */
+export function kernelOf(session: Session, record: QemuRecord, ctx: ProviderContext): Promise<Kernel> {
+  return prepareKernel(
+    {
+      architecture: session.architecture,
+      cache: session.options.paths.cache,
+      env: session.toolEnv,
+      options: record.options,
+      whole: record.base.kind === 'disk' || record.main === 'base',
+    },
+    ctx,
+  )
+}
+
 /** Boots the machine and returns when programs can be started in it. After a failure nothing of it runs. */
 export async function bootMachine(
   session: Session,
@@ -72,15 +87,7 @@ export async function bootMachine(
   { hidden, ctx }: Launch & { readonly ctx: ProviderContext },
 ): Promise<Machine> {
   const folder = session.folder(record.name)
-  const kernel = await prepareKernel(
-    {
-      architecture: session.architecture,
-      cache: session.options.paths.cache,
-      env: session.toolEnv,
-      options: record.options,
-    },
-    ctx,
-  )
+  const kernel = await kernelOf(session, record, ctx)
   await makeVolumes(session.layout, record)
   await writeInitrd(session, record, kernel)
   const config = await planMachine(session, record, { kernel, hidden, ctx })
@@ -166,9 +173,11 @@ async function writeInitrd(session: Session, record: QemuRecord, kernel: Kernel)
     token: record.token,
     hostname: record.hostname,
     root: '/dev/vda',
-    filesystems: ['ext4'],
+    ...(record.base.kind === 'disk'
+      ? { filesystems: ['ext4', 'xfs', 'btrfs'], search: true, seed: cloudSeed(record) }
+      : { filesystems: ['ext4'] }),
     ...((record.resources.diskBytes ?? 0) === defaultDiskBytes ? {} : { grow: blockBytes }),
-    main: record.main,
+    main: record.base.kind === 'disk' ? 'base' : record.main,
     ...(record.network === 'none' ? {} : { mac: macs.card }),
     controlMac: macs.control,
     address: addresses.machine,
@@ -179,7 +188,7 @@ async function writeInitrd(session: Session, record: QemuRecord, kernel: Kernel)
     ...(cpus === undefined ? {} : { cpus }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(pids === undefined ? {} : { pids }),
-    seed: randomBytes(64),
+    randomness: randomBytes(64),
   })
   const file = path.join(session.folder(record.name), fileNames.initrd)
   await rm(file, { force: true })

@@ -4,9 +4,10 @@ import path from 'node:path'
 import { HolmError, abortError, assertNotAborted, isHolmError } from '@holm/core'
 import type { EnvironmentSpec, EnvironmentState, ProviderContext, StopOptions } from '@holm/core'
 import { askAgent } from './agent.ts'
-import { createDisk, diskFile, disksOf, newDiskId, sweepDisks } from './disks.ts'
+import { waitForCloudInit } from './cloud-init.ts'
+import { createDisk, diskFile, disksOf, loadDiskSize, newDiskId, sweepDisks, type Backing } from './disks.ts'
 import { removeTree } from './files-on-disk.ts'
-import { defaultDiskBytes, prepareImage } from './image.ts'
+import { defaultDiskBytes, prepareDisk, prepareImage } from './image.ts'
 import { bootMachine, killMachine, waitForEnd } from './launch.ts'
 import { busy, isLocked, withLock } from './lock.ts'
 import { identifySelf, isAlive } from './processes.ts'
@@ -88,32 +89,43 @@ export async function fillFromBase(
   draft: QemuRecord,
   ctx: ProviderContext,
 ): Promise<QemuRecord> {
-  const { base, resources } = draft
-  if (base.kind !== 'rootfs' && base.kind !== 'folder')
-    throw new HolmError('HOLM_BUG', `no disk can be made from a base of kind ${base.kind}`)
-  const { diskBytes } = resources
-  const image = await prepareImage(
-    base,
-    {
-      folder: session.images,
-      env: session.toolEnv,
-      uid: session.options.uid,
-      ...(diskBytes === undefined ? {} : { diskBytes }),
-    },
-    ctx,
-  )
+  const { diskBytes } = draft.resources
+  const backing = await prepareBacking(session, draft, ctx)
   assertNotAborted(ctx.signal)
+  const usual = backing.sizeBytes ?? defaultDiskBytes
   await createDisk(
     diskFile(session.layout, draft.disk),
     {
-      backing: { file: image, format: 'raw' },
+      backing,
       env: session.toolEnv,
-      ...(diskBytes === undefined || diskBytes <= defaultDiskBytes ? {} : { sizeBytes: diskBytes }),
+      ...(diskBytes === undefined || diskBytes <= usual ? {} : { sizeBytes: diskBytes }),
     },
     ctx,
   )
   if (ctx.signal.aborted) throw abortError(ctx.signal)
   return draft
+}
+
+async function prepareBacking(
+  session: Session,
+  { base, resources }: QemuRecord,
+  ctx: ProviderContext,
+): Promise<Backing & { readonly sizeBytes?: number }> {
+  const options = { folder: session.images, env: session.toolEnv }
+  if (base.kind === 'disk') {
+    const file = await prepareDisk(base, options, ctx)
+    const sizeBytes = base.format === 'qcow2' ? await loadDiskSize(file) : (await stat(file)).size
+    return { file, format: base.format, sizeBytes }
+  }
+  if (base.kind !== 'rootfs' && base.kind !== 'folder')
+    throw new HolmError('HOLM_BUG', `no disk can be made from a base of kind ${base.kind}`)
+  const { diskBytes } = resources
+  const file = await prepareImage(
+    base,
+    { ...options, uid: session.options.uid, ...(diskBytes === undefined ? {} : { diskBytes }) },
+    ctx,
+  )
+  return { file, format: 'raw' }
 }
 
 export async function startEnvironment(
@@ -129,10 +141,23 @@ export async function startEnvironment(
     if (isRunning(record)) return stateOf(record, folder)
     const ready = await prepareStart(session, record)
     const machine = await bootMachine(session, ready, { ctx })
-    const next: QemuRecord = { ...ready, machine }
+    const next: Opened = { ...ready, machine }
     await saveRecord(folder, next)
+    if (next.base.kind === 'disk') await settle(session, next, ctx)
     return stateOf(next, folder)
   })
+}
+
+/** A disk with cloud-init is ready when that is done. */
+async function settle(session: Session, record: Opened, ctx: ProviderContext): Promise<void> {
+  try {
+    await waitForCloudInit(record, ctx)
+  } catch (error) {
+    const folder = session.folder(record.name)
+    await killMachine(record, folder)
+    await saveRecord(folder, stoppedRecord(record))
+    throw error
+  }
 }
 
 /** Ends what a killed holm left half started, and notes that the disk will be written to. */

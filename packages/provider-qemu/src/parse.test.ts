@@ -130,12 +130,13 @@ describe('the initramfs', () => {
       modules: ['ext4'],
       mounts: [{ kind: '9p', source: 'share0', target: '/w s', readonly: true, options: '' }],
       cpus: 0.5,
-      seed: Uint8Array.of(1, 2),
+      randomness: Uint8Array.of(1, 2),
+      seed: { '/s': 'x' },
     })
     expect(text).toContain('hostname 612062\n')
     expect(text).toContain(`cpu ${Buffer.from('50000 100000').toString('hex')}\n`)
     expect(text).toContain('mount 9p 736861726530 2f772073 31 \n')
-    expect(text).toContain('seed 0102\n')
+    expect(text).toContain('seed 0102\nseed_file 2f73 78\n')
     // Without a network there is nobody to ask for names.
     expect(text).not.toContain('dns')
   })

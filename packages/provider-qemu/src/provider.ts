@@ -28,7 +28,7 @@ import { isRunning } from './state.ts'
 export const traits: Traits = {
   isolation: 'vm',
   rootless: true,
-  bases: ['rootfs', 'folder'],
+  bases: ['rootfs', 'folder', 'disk'],
   mounts: ['bind', 'volume', 'tmpfs'],
   limits: ['cpus', 'memory', 'disk', 'pids'],
   networks: ['default', 'none'],

@@ -11,8 +11,11 @@ function refuse(what: string, hint: string): never {
 /** HOLM_BLUEPRINT_UNSUPPORTED for what a machine cannot do, before anything is made. */
 export async function assertSupported(spec: EnvironmentSpec): Promise<void> {
   const { base, network, security, resources } = spec
-  if (base.kind !== 'rootfs' && base.kind !== 'folder')
-    refuse(`run the base kind "${base.kind}"`, 'Use the base kind rootfs or folder, or another provider.')
+  if (base.kind !== 'rootfs' && base.kind !== 'folder' && base.kind !== 'disk')
+    refuse(
+      `run the base kind "${base.kind}"`,
+      'Use the base kind rootfs, folder or disk, or another provider.',
+    )
   if (!['default', 'none'].includes(network))
     refuse(`join the network "${network}"`, 'Use the network default or none.')
   if (security.devices.length > 0)

@@ -22,13 +22,22 @@ export interface TestSubject {
   /** Folder of everything; its name has a space and quotes. */
   readonly folder: string
   readonly data: string
-  /** Another provider over the same data, as a second holm process has it. */
-  again(): Provider
   dispose(): Promise<void>
 }
 
 /** Kernels are kept between runs of the tests: the first fetches one. */
-const cache = path.join(tmpdir(), 'holm-test-qemu-cache')
+export const cache = path.join(tmpdir(), 'holm-test-qemu-cache')
+
+export function providerOver(data: string, kernels = cache): Provider {
+  return createQemuProvider({
+    paths: { data, cache: kernels },
+    namespace: 'test',
+    env: process.env,
+    uid: process.getuid?.() ?? 0,
+    platform: process.platform,
+    arch: arch(),
+  })
+}
 
 /** A provider over a new data folder of its own. */
 export async function createSubject(): Promise<TestSubject> {
@@ -36,21 +45,11 @@ export async function createSubject(): Promise<TestSubject> {
   const folder = path.join(top, `it's a "test"`)
   await mkdir(folder)
   const data = path.join(folder, 'data')
-  const again = (): Provider =>
-    createQemuProvider({
-      paths: { data, cache },
-      namespace: 'test',
-      env: process.env,
-      uid: process.getuid?.() ?? 0,
-      platform: process.platform,
-      arch: arch(),
-    })
   return {
-    provider: again(),
+    provider: providerOver(data),
     context: { runner },
     folder,
     data,
-    again,
     dispose: () => rm(top, { recursive: true, force: true }),
   }
 }
