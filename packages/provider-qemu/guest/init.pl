@@ -441,12 +441,19 @@ sub op_metrics {
 
 sub op_sync { call('sync'); frame('O', '') }
 
+sub is_mounted {
+  my ($target) = @_;
+  my ($here, $above) = map { (stat $_)[0] } $target, "$target/..";
+  return defined $here && defined $above && $here != $above;
+}
+
+# Mounts what is not mounted.
 sub op_mount {
   my ($request) = @_;
   for my $entry (@{ $request->{arg} }) {
     my ($kind, @words) = split / /, $entry, -1;
     my ($source, $target, $readonly, $options) = map { unhex($_) } @words;
-    mount_one($kind, $source, $target, $readonly, $options) or return frame('F', "cannot mount $target: $!");
+    is_mounted($target) || mount_one($kind, $source, $target, $readonly, $options) or return frame('F', "cannot mount $target: $!");
   }
   frame('O', '');
 }
