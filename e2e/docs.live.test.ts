@@ -11,6 +11,7 @@ import {
 import { dirname, join, relative, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest'
 import { root } from '../scripts/root.ts'
+import { hasCommand, isRoot } from '../scripts/testing/machine.ts'
 import {
   createTestHolm,
   describeEnd,
@@ -43,6 +44,13 @@ const linked = [
 const requirements: Readonly<Record<string, () => string | undefined>> = {
   docker: missingDocker,
   rootfs: missingRootfs,
+  lxc: missingLxc,
+}
+
+/** Its network and limits are root's. */
+function missingLxc(): string | undefined {
+  if (!isRoot()) return 'not root'
+  return hasCommand('lxc-start') ? undefined : 'LXC is not installed'
 }
 
 function inRoot(path: string): string {
