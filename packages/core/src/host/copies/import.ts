@@ -141,7 +141,7 @@ async function chooseProvider({ host, operation, spec, options }: Making): Promi
   const candidates = await Promise.all(
     ids.map(async (id) => {
       const traits = host.registry.manifestOf('provider', id)?.traits ?? (await host.provider(id)).traits
-      return { id, traits, reasons: fits({ traits }) }
+      return { id, traits, reasons: () => Promise.resolve(fits({ traits })) }
     }),
   )
   const probe: Parameters<typeof selectProvider>[0]['probe'] = async (id, options) =>

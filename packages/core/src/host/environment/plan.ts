@@ -156,14 +156,14 @@ async function chooseProvider(input: ChoiceInput): Promise<ProviderSelection> {
     })
   }
   const candidates = await Promise.all(ids.map((id) => candidateOf(host, id, draft)))
-  const spec = candidates.find((candidate) => candidate.spec)?.spec
+  const spec = host.hooks.tapped('selectProvider') ? await anySpec(candidates, draft) : undefined
   return selectProvider({
     candidates,
     probe: async (id, probeOptions) => (await host.provider(id)).probe(operation.context, probeOptions),
     ask:
-      spec !== undefined && host.hooks.tapped('selectProvider')
-        ? (probed) => host.hooks.select('selectProvider', { spec, candidates: probed })
-        : undefined,
+      spec === undefined
+        ? undefined
+        : (probed) => host.hooks.select('selectProvider', { spec, candidates: probed }),
   })
 }
 
@@ -203,18 +203,37 @@ function otherProvider(name: string, existing: string, wanted: string): HolmErro
   )
 }
 
-async function candidateOf(
-  host: HostContext,
-  id: string,
-  draft: Draft,
-): Promise<Candidate & { readonly spec?: EnvironmentSpec }> {
+async function candidateOf(host: HostContext, id: string, draft: Draft): Promise<Candidate> {
   const traits = host.registry.manifestOf('provider', id)?.traits ?? (await host.provider(id)).traits
-  try {
-    const { spec } = await draft(id, traits)
-    return { id, traits, spec, reasons: misfits(needsOf(spec), traits) }
-  } catch (error) {
-    // The base is the one thing that depends on the provider: not having it is no reason to give up on the others.
-    if (!isHolmError(error, 'HOLM_BASE_NOT_FOUND')) throw error
-    return { id, traits, reasons: [error.message] }
+  return {
+    id,
+    traits,
+    reasons: async () => {
+      const drafted = await draftUnlessBaseless(draft, id, traits)
+      return 'reason' in drafted ? [drafted.reason] : misfits(needsOf(drafted.spec), traits)
+    },
   }
+}
+
+/** The base is the one thing that depends on the provider: not having it is no reason to give up on the others. */
+async function draftUnlessBaseless(
+  draft: Draft,
+  id: string,
+  traits: Traits,
+): Promise<{ readonly spec: EnvironmentSpec } | { readonly reason: string }> {
+  try {
+    return await draft(id, traits)
+  } catch (error) {
+    if (!isHolmError(error, 'HOLM_BASE_NOT_FOUND')) throw error
+    return { reason: error.message }
+  }
+}
+
+/** What a plugin that wants to choose is shown. */
+async function anySpec(candidates: readonly Candidate[], draft: Draft): Promise<EnvironmentSpec | undefined> {
+  for (const { id, traits } of candidates) {
+    const drafted = await draftUnlessBaseless(draft, id, traits)
+    if ('spec' in drafted) return drafted.spec
+  }
+  return undefined
 }

@@ -25,7 +25,7 @@ const broken: Probe = { usable: false, reason: 'no daemon answers', limitations:
 const candidate = (id: string, traits: Traits, reasons: readonly string[] = []): Candidate => ({
   id,
   traits,
-  reasons,
+  reasons: () => Promise.resolve(reasons),
 })
 
 const select = (probes: Record<string, Probe>, candidates: Candidate[], asked?: string | null) => {
@@ -110,16 +110,13 @@ describe('selectProvider', () => {
     })
   })
 
-  it('takes the only one that fits without asking its runtime, unless a plugin wants to know', async () => {
+  it('asks no runtime that does not fit', async () => {
     const candidates = [candidate('docker', container, ['has no base x']), candidate('sandbox', processes)]
-    const alone = select({ docker: usable, sandbox: broken }, candidates)
-    await expect(alone.selection).resolves.toMatchObject({
+    const { selection, probed } = select({ docker: usable, sandbox: usable }, candidates)
+    await expect(selection).resolves.toMatchObject({
       provider: 'sandbox',
-      reason: 'sandbox: the only provider that fits (process)',
+      reason: 'sandbox: best usable provider that fits (process); docker has no base x',
     })
-    expect(alone.probed).toEqual([])
-    const { selection, probed } = select({ sandbox: usable }, candidates, null)
-    await expect(selection).resolves.toMatchObject({ provider: 'sandbox' })
     expect(probed).toEqual(['sandbox'])
   })
 

@@ -54,8 +54,8 @@ export function byPreference(a: { id: string; traits: Traits }, b: { id: string;
 export interface Candidate {
   readonly id: string
   readonly traits: Traits
-  /** Why it does not fit, by traits and base; empty when it fits. */
-  readonly reasons: readonly string[]
+  /** Why it does not fit, by traits and base; empty when it fits. Only asked as far as the choice goes. */
+  reasons(): Promise<readonly string[]>
 }
 
 export interface SelectionRequest {
@@ -67,16 +67,13 @@ export interface SelectionRequest {
 
 /**
  * Best usable provider by traits and by what the blueprint needs; HOLM_PROVIDER_NONE says of each why not. They are asked one
- * after another, best first, up to the first that can be used: a runtime that nobody will use costs nothing. Where only
- * one fits, it is taken without asking: `create` finds out soon enough. A plugin that wants to choose sees all of them.
+ * after another, best first, up to the first that can be used: a runtime that nobody will use costs nothing. A plugin that
+ * wants to choose sees all of them.
  */
 export async function selectProvider(request: SelectionRequest): Promise<ProviderSelection> {
   const { ask } = request
   const candidates = request.candidates.toSorted(byPreference)
   if (ask !== undefined) return letChoose(request, { candidates, ask })
-  const fitting = candidates.filter(({ reasons }) => reasons.length === 0)
-  const [only] = fitting
-  if (only !== undefined && fitting.length === 1) return takeOnly(only, candidates)
   const probed: ProviderCandidate[] = []
   for (const candidate of candidates) {
     const found = probed.some(({ fits }) => fits)
@@ -112,19 +109,9 @@ function listConsidered(probed: readonly ProviderCandidate[]): ProviderSelection
 }
 
 /** Comes after one that can be used. */
-function unasked({ id, traits, reasons }: Candidate): ProviderCandidate {
+function unasked({ id, traits }: Candidate): ProviderCandidate {
   const probe = { usable: false, limitations: [] }
-  const fits = reasons.length === 0
-  return { id, traits, probe, fits, reasons: fits ? ['not asked: one before it can be used'] : reasons }
-}
-
-function takeOnly(only: Candidate, candidates: readonly Candidate[]): ProviderSelection {
-  const considered = candidates.map(({ id, reasons }) => ({ id, fits: id === only.id, reasons }))
-  return {
-    provider: only.id,
-    reason: `${only.id}: the only provider that fits (${only.traits.isolation})`,
-    considered,
-  }
+  return { id, traits, probe, fits: false, reasons: ['comes after it'] }
 }
 
 /** Names every provider with what is wrong with it. */
@@ -143,9 +130,9 @@ async function probeCandidate(
   options: ProbeOptions,
 ): Promise<ProviderCandidate> {
   const { id, traits } = candidate
-  if (candidate.reasons.length > 0) {
-    return { id, traits, probe: { usable: false, limitations: [] }, fits: false, reasons: candidate.reasons }
-  }
+  const misfit = await candidate.reasons()
+  if (misfit.length > 0)
+    return { id, traits, probe: { usable: false, limitations: [] }, fits: false, reasons: misfit }
   const probe = await request.probe(id, options)
   const reasons = probe.usable
     ? [`usable (${probe.version ?? traits.isolation})`]
