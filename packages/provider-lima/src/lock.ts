@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { HolmError } from '@holm/core'
 import type { Session } from './session.ts'
 
@@ -37,6 +38,7 @@ interface Take {
 
 async function takeLock({ file, own, name }: Take): Promise<void> {
   const draft = `${file}-${randomBytes(6).toString('hex')}`
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
   await writeFile(draft, own, { mode: 0o600 })
   try {
     // A link appears with its content in it, or not at all.

@@ -1,4 +1,4 @@
-import { mkdirSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import path from 'node:path'
 import { HolmError, assertNotAborted } from '@holm/core'
 import type { ProviderContext, RunResult } from '@holm/core'
@@ -36,7 +36,7 @@ export interface Session {
   instance(name: string): string
   /** Folder of an instance. */
   folder(instance: string): string
-  /** A file of holm's own beside the instances; Lima passes over names with a dot in front. */
+  /** A file of holm's own beside the instances, in a folder that a lock makes; Lima passes over names with a dot in front. */
   ownFile(file: string): string
   /** Runs to the end; a code other than 0 is an error. */
   run(request: RunRequest, ctx: Context): Promise<RunResult>
@@ -61,11 +61,7 @@ export function createSession(settings: LimaSettings): Session {
     env,
     instance: (name) => instanceName({ ...settings, home }, name),
     folder: (instance) => path.join(home, instance),
-    ownFile: (file) => {
-      const folder = path.join(home, '.holm')
-      mkdirSync(folder, { recursive: true, mode: 0o700 })
-      return path.join(folder, file)
-    },
+    ownFile: (file) => path.join(home, '.holm', file),
     run,
     requireVersion: async (wanted, what, ctx) => {
       version ??= run({ argv: versionArgv, action: 'ask limactl for its version' }, ctx).then(({ stdout }) =>

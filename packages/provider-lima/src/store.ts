@@ -53,7 +53,7 @@ export async function listStored(session: Session): Promise<readonly Stored[]> {
 }
 
 async function loadInstance(session: Session, instance: string): Promise<Stored | undefined> {
-  const draft = await readRecord(path.join(session.home, '.holm', `${instance}.yaml`))
+  const draft = await readRecord(draftFile(session, instance))
   const record = draft ?? (await readRecord(configFile(session, instance)))
   if (record === undefined || record.namespace !== session.settings.namespace) return undefined
   // A copy that somebody made by hand carries another's record.
@@ -76,7 +76,7 @@ async function instanceFolders(session: Session): Promise<readonly string[]> {
 }
 
 async function draftNames(session: Session): Promise<readonly string[]> {
-  const entries = await readdir(path.join(session.home, '.holm')).catch(() => [])
+  const entries = await readdir(session.ownFile('')).catch(() => [])
   const names = entries.map((entry) => /^(holm-.*)\.yaml$/.exec(entry)?.[1])
   return names.filter((name) => name !== undefined && !name.endsWith('-new')) as string[]
 }

@@ -64,7 +64,7 @@ function containerConfig({ config, dir, hostname, memory, cpus }, root) {
   ]
   const mounts = (config.mounts ?? []).map(
     ({ location, mountPoint = location, writable }) =>
-      `lxc.mount.entry = ${escape(location)} ${escape(mountPoint.slice(1))} none bind,create=dir${writable ? '' : ',ro'} 0 0`,
+      `lxc.mount.entry = ${escape(evaluate(location))} ${escape(evaluate(mountPoint).slice(1))} none bind,create=dir${writable ? '' : ',ro'} 0 0`,
   )
   return [
     `lxc.uts.name = ${hostname.slice(0, 63)}`,
@@ -80,6 +80,9 @@ function containerConfig({ config, dir, hostname, memory, cpus }, root) {
     '',
   ].join('\n')
 }
+
+/** Lima evaluates paths as Go templates; this is the one expression that holm writes. */
+const evaluate = (text) => text.replaceAll('{{"{{"}}', '{{')
 
 /** As in fstab(5). */
 const escape = (text) =>
