@@ -25,22 +25,27 @@ export function explainEscape(cause: unknown): HolmError {
 export const openHost: OpenHost = async ({ cwd, env, onEvent }) => {
   const { createHost, escapedError } = await import('@holm/core/host')
   explain = escapedError
-  return createHost({ cwd, env, onEvent, bundled: listBundledPlugins() })
+  return createHost({ cwd, env, onEvent, bundled: listBundledPlugins(onEvent) })
 }
 
-/** Paths of the package.json files that the `holm.bundled` key of the CLI's own package.json names. */
-function listBundledPlugins(): string[] {
-  return readManifest().holm.bundled.map((name) => findPackageJson(name, import.meta.dirname))
+/**
+ * Paths of the package.json files that the `holm.bundled` key of the CLI's own package.json names. One that is not there, as after an
+ * installation that was cut short, is told and done without.
+ */
+function listBundledPlugins(onEvent: OpenHostOptions['onEvent']): string[] {
+  return readManifest().holm.bundled.flatMap((name) => {
+    const path = findPackageJson(name, import.meta.dirname)
+    if (path !== undefined) return [path]
+    const message = `the plugin ${name} that comes with holm is missing`
+    onEvent({ type: 'warning', message, hint: 'Install holm again.' })
+    return []
+  })
 }
 
 /** Looks where Node would, without its resolver: that one reads `exports` and costs more than the rest of a command. */
-function findPackageJson(name: string, from: string): string {
+function findPackageJson(name: string, from: string): string | undefined {
   const candidate = join(from, 'node_modules', name, 'package.json')
   if (existsSync(candidate)) return candidate
   const parent = dirname(from)
-  if (parent !== from) return findPackageJson(name, parent)
-  throw new HolmError('HOLM_PLUGIN_NOT_FOUND', `the plugin ${name} that comes with holm is missing`, {
-    hint: 'Install holm again.',
-    plugin: name,
-  })
+  return parent === from ? undefined : findPackageJson(name, parent)
 }
