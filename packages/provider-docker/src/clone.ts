@@ -41,7 +41,8 @@ interface Cloning {
 
 async function cloneEnvironment(cloning: Cloning, request: CloneRequest): Promise<EnvironmentState> {
   const { engine, docker } = cloning
-  const { spec, ctx } = request
+  const { ctx } = request
+  const spec = withoutAddress(request.spec)
   const info = await requireContainer(docker, { engine, name: request.name, ctx })
   const cached = !info.State.Running && !info.State.Paused
   const commit = await (cached ? commitOnce(cloning, info) : commitNow(docker, info))
@@ -107,6 +108,12 @@ async function commit(
     [label.unset]: JSON.stringify(unset),
   }
   return { id: await commitContainer(docker, info, { reference, labels, env: restore }), unset }
+}
+
+/** A fixed hardware address is the origin's: two machines with one cannot share a network. */
+function withoutAddress(spec: EnvironmentSpec): EnvironmentSpec {
+  const { macAddress: _macAddress, ...docker } = (spec.options['docker'] ?? {}) as Record<string, unknown>
+  return 'docker' in spec.options ? { ...spec, options: { ...spec.options, docker } } : spec
 }
 
 function repositoryOf(info: Docker.ContainerInspectInfo): string {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type Docker from 'dockerode'
 import { keysOf } from './clone-env.ts'
+import { parseFailure } from './engine-errors.ts'
 import { ignoreMissing } from './images.ts'
 import { label } from './names.ts'
 
@@ -31,16 +32,26 @@ export async function removeCommits(docker: Docker, container: string): Promise<
   await removeUnused(docker, await listCommits(docker, container))
 }
 
-async function removeUnused(docker: Docker, images: readonly Docker.ImageInfo[]): Promise<void> {
-  await Promise.all(images.map(({ Id }) => removeUnlessUsed(docker, Id)))
+/** Newest first, and again for those that were in the way of each other: the engine removes no image before its children. */
+export async function removeUnused(docker: Docker, images: readonly Docker.ImageInfo[]): Promise<void> {
+  let left = images.toSorted((one, other) => other.Created - one.Created)
+  for (let before = left.length + 1; left.length > 0 && left.length < before;) {
+    before = left.length
+    const kept: Docker.ImageInfo[] = []
+    for (const image of left) if (!(await removeUnlessUsed(docker, image.Id))) kept.push(image)
+    left = kept
+  }
 }
 
-/** The engine refuses while a container uses it. */
-export async function removeUnlessUsed(docker: Docker, image: string): Promise<void> {
-  await docker
+/** The engine refuses while a container uses it. True when it is gone. */
+export async function removeUnlessUsed(docker: Docker, image: string): Promise<boolean> {
+  return docker
     .getImage(image)
     .remove()
-    .catch(() => {})
+    .then(
+      () => true,
+      (error: unknown) => parseFailure(error).status === 404,
+    )
 }
 
 /** Called once a clone is gone: its image goes, too, unless its origin keeps it for more clones. */

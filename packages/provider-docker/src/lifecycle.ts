@@ -1,7 +1,7 @@
 import { HolmError } from '@holm/core'
 import type { EnvironmentState, ProviderContext, RemoveOptions, StopOptions } from '@holm/core'
 import type Docker from 'dockerode'
-import { releaseCommit, removeCommits, removeUnlessUsed } from './commits.ts'
+import { releaseCommit, removeCommits, removeUnused } from './commits.ts'
 import type { Engine } from './engine.ts'
 import { notFound, parseFailure } from './engine-errors.ts'
 import { ignoreMissing } from './images.ts'
@@ -230,11 +230,9 @@ async function removeImages(docker: Docker, info: Docker.ContainerInspectInfo): 
   const snapshots = { label: [`${label.snapshotOf}=${info.Name.replace(/^\//, '')}`] }
   const images = await docker.listImages({ filters: JSON.stringify(snapshots) })
   const clone = info.Config.Labels?.[label.clone]
-  await Promise.all([
-    ...images.map(({ Id }) => removeUnlessUsed(docker, Id)),
-    removeCommits(docker, info.Id),
-    clone ? releaseCommit(docker, clone) : undefined,
-  ])
+  await removeUnused(docker, images)
+  await removeCommits(docker, info.Id)
+  if (clone) await releaseCommit(docker, clone)
 }
 
 /** The container's description, or HOLM_ENVIRONMENT_NOT_FOUND. */

@@ -9,7 +9,13 @@ type Copies = Pick<
 >
 
 /** Golden images, snapshots, clones, archives. Their code is loaded when they are used: the hot path does without. */
-export function createCopiesApi(healed: Healed): Copies {
+export function createCopiesApi(sound: Healed): Copies {
+  // Plugins that listen hear of these operations, too.
+  const healed: Healed = (work) =>
+    sound(async (host) => {
+      await host.registry.loadForHooks(['onEvent'])
+      return work(host)
+    })
   return {
     build: async (options = {}) => {
       const { buildImage } = await import('../golden/build.ts')
