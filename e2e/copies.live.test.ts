@@ -1,7 +1,16 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { BuildResult, CloneResult, EnvironmentInfo, GoldenImage, Snapshot, UpResult } from '@holm/core'
 import {
   createFaultHolm,
@@ -13,7 +22,7 @@ import {
   type Subject,
 } from './faults/support/fault-holm.ts'
 import { signalAtStep } from './faults/support/plugins.ts'
-import { missingRootfs } from './support/holm.ts'
+import { makeFolder, missingRootfs } from './support/holm.ts'
 
 /** Both start from the same root filesystem here: only then have both files of their own. */
 const filed: readonly Subject[] = subjects.map((subject) => ({
@@ -29,8 +38,12 @@ const installs = `scripts:
 `
 
 let holm: FaultHolm
+// Bases are unpacked once: what is tried here is what comes after.
+const cache = makeFolder('holm-copies-cache-')
+afterAll(() => rmSync(cache, { recursive: true, force: true }))
 beforeEach(() => {
   holm = createFaultHolm()
+  symlinkSync(cache, join(holm.home, 'cache'))
 })
 afterEach(async () => {
   rmSync(join(holm.project, 'holm.config.json'), { force: true })

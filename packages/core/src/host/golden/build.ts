@@ -1,5 +1,6 @@
 import { requireFacet } from '../../facets.ts'
 import type { BuildOptions, BuildResult } from '../../copies-api.ts'
+import type { Provider } from '../../provider.ts'
 import type { EnvironmentSpec } from '../../spec.ts'
 import { HolmError, isHolmError } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
@@ -74,7 +75,9 @@ async function buildLocked(
   if (known && status === 'stopped' && !noCache) return { record: known, outcome: 'present' }
   host.state.images.remove(name)
   // Half-made by a holm that was killed, or to be replaced.
-  if (status !== 'absent') await provider.remove(name, { volumes: true }, operation.context)
+  if (status !== 'absent')
+    for (const each of [`${name}-try`, name])
+      await provider.remove(each, { volumes: true }, operation.context)
   try {
     const record = await makeImage(build)
     host.state.images.put(name, record)
@@ -100,7 +103,18 @@ async function makeImage({ host, plan, operation, spec, hash }: Build): Promise<
   await provisionEnvironment({ host, plan: { ...plan, name: own.name, spec: own }, operation }, own, secrets)
   const options = { graceMs: host.config.values['stop.grace'] }
   await operation.step('stop', () => provider.stop(own.name, options, operation.context))
+  await operation.step('try', () => tryClone(provider, own, operation))
   return imageRecord({ provider, spec }, hash, Math.round(performance.now() - since))
+}
+
+/**
+ * Shows that the image can be cloned, while somebody waits for it anyway: what a runtime has to prepare for the first clone is
+ * then done, and no `up` pays for it.
+ */
+async function tryClone(provider: Provider, own: EnvironmentSpec, { context }: Operation): Promise<void> {
+  const name = `${own.name}-try`
+  await requireFacet(provider, 'clone').clone(own.name, { ...own, name, hostname: name }, context)
+  await provider.remove(name, { volumes: true }, context)
 }
 
 const cleanUpMs = 30_000
@@ -109,7 +123,8 @@ const cleanUpMs = 30_000
 async function removeQuietly({ plan, operation }: Build, name: string): Promise<void> {
   const cleaning = operation.withSignal(AbortSignal.timeout(cleanUpMs))
   try {
-    await plan.provider.remove(name, { volumes: true }, cleaning.context)
+    for (const each of [`${name}-try`, name])
+      await plan.provider.remove(each, { volumes: true }, cleaning.context)
   } catch (error) {
     if (!isHolmError(error)) throw error
     cleaning.warn(`the half-made ${name} could not be removed: ${error.message}`, 'Run: holm image prune')
