@@ -21,6 +21,7 @@ const needs: Readonly<Record<string, string>> = {
   runc: 'runc',
   tmux: 'tmux',
   unshare: 'util-linux',
+  xz: 'xz-utils',
 }
 
 export function hasCommand(name: string): boolean {

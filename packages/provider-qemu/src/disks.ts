@@ -70,7 +70,7 @@ async function readStart(file: string, length: number): Promise<Buffer> {
 /** Young files may belong to a creation whose record is not written yet. */
 const youngMs = 60_000
 
-/** Removes the disks that no record leads to. `now`: also of these ids, however young. */
+/** Removes the disks that no record leads to. `now`: also these files, however young. */
 export async function sweepDisks(layout: Layout, now: readonly string[] = []): Promise<void> {
   const names = await readdir(layout.disks).catch(() => [])
   if (names.length === 0) return
@@ -82,7 +82,7 @@ export async function sweepDisks(layout: Layout, now: readonly string[] = []): P
     if (used.has(file)) continue
     const found = await stat(file).catch(() => undefined)
     const young = found !== undefined && Date.now() - found.mtimeMs < youngMs
-    if (!young || now.some((id) => file === diskFile(layout, id))) await rm(file, { force: true })
+    if (!young || now.includes(file)) await rm(file, { force: true })
   }
 }
 
@@ -90,15 +90,20 @@ async function findUsed(layout: Layout): Promise<ReadonlySet<string> | undefined
   const folders = await readdir(layout.environments).catch(() => [])
   const records = await loadRecords(layout)
   if (records.length < folders.length) return undefined
-  const used = new Set<string>()
-  for (const id of records.flatMap(disksOf)) {
+  return new Set(await listChains(layout, records.flatMap(disksOf)))
+}
+
+/** Files of these disks and of all below them. */
+export async function listChains(layout: Layout, ids: readonly string[]): Promise<readonly string[]> {
+  const found = new Set<string>()
+  for (const id of ids) {
     let file: string | undefined = diskFile(layout, id)
-    while (file !== undefined && !used.has(file) && path.dirname(file) === layout.disks) {
-      used.add(file)
+    while (file !== undefined && !found.has(file) && path.dirname(file) === layout.disks) {
+      found.add(file)
       file = await loadBacking(file).catch(() => undefined)
     }
   }
-  return used
+  return [...found]
 }
 
 /** Disks that a record names: its own, the one below, and those of its snapshots. */

@@ -5,7 +5,16 @@ import { HolmError, abortError, assertNotAborted, isHolmError } from '@holm/core
 import type { EnvironmentSpec, EnvironmentState, ProviderContext, StopOptions } from '@holm/core'
 import { askAgent } from './agent.ts'
 import { waitForCloudInit } from './cloud-init.ts'
-import { createDisk, diskFile, disksOf, loadDiskSize, newDiskId, sweepDisks, type Backing } from './disks.ts'
+import {
+  createDisk,
+  diskFile,
+  disksOf,
+  listChains,
+  loadDiskSize,
+  newDiskId,
+  sweepDisks,
+  type Backing,
+} from './disks.ts'
 import { removeTree } from './files-on-disk.ts'
 import { defaultDiskBytes, prepareDisk, prepareImage } from './image.ts'
 import { bootMachine, killMachine, waitForEnd } from './launch.ts'
@@ -288,8 +297,9 @@ async function dropEnvironment(session: Session, record: QemuRecord): Promise<vo
   const folder = session.folder(record.name)
   const latest = (await loadRecord(folder).catch(() => undefined)) ?? record
   await killMachine(latest, folder)
+  const files = await listChains(session.layout, [...disksOf(latest), ...disksOf(record)])
   await discardFolder(session.layout, folder)
-  await sweepDisks(session.layout, [...disksOf(latest), ...disksOf(record)])
+  await sweepDisks(session.layout, files)
   await sweepTrash(session)
 }
 

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { HolmError } from '@holm/core'
 import type { EnvironmentState, ProviderContext, SnapshotsFacet } from '@holm/core'
 import { restoreMemory } from './checkpoints.ts'
-import { createDisk, diskFile, newDiskId, sweepDisks } from './disks.ts'
+import { createDisk, diskFile, listChains, newDiskId, sweepDisks } from './disks.ts'
 import { freezeDisk } from './freeze.ts'
 import { killMachine } from './launch.ts'
 import { withLock } from './lock.ts'
@@ -36,10 +36,11 @@ export function createSnapshots(session: Session): SnapshotsFacet {
       locked(name, async (record) => {
         const entry = record.snapshots.find((each) => each.name === snapshot)
         if (entry === undefined) return
+        const files = await listChains(session.layout, [entry.disk])
         const snapshots = record.snapshots.filter((each) => each !== entry)
         await saveRecord(session.folder(name), { ...record, snapshots })
         if (entry.memory) await rm(path.join(session.folder(name), entry.memory.file), { force: true })
-        await sweepDisks(session.layout, [entry.disk])
+        await sweepDisks(session.layout, files)
       }),
   }
 }
@@ -62,9 +63,10 @@ async function restore(
   const disk = newDiskId()
   const backing = { file: diskFile(session.layout, entry.disk), format: 'qcow2' as const }
   await createDisk(diskFile(session.layout, disk), { backing, env: session.toolEnv }, ctx)
+  const files = await listChains(session.layout, [record.disk])
   const { untouchedOver: _over, ...rest } = stoppedRecord(record)
   const next: QemuRecord = { ...rest, disk, ...(entry.memory ? {} : { untouchedOver: entry.disk }) }
   await saveRecord(folder, next)
-  await sweepDisks(session.layout, [record.disk])
+  await sweepDisks(session.layout, files)
   return entry.memory ? restoreMemory(session, next, { memory: entry.memory, ctx }) : stateOf(next, folder)
 }
