@@ -1,23 +1,27 @@
-import type { MethodDefinition } from '@grpc/proto-loader'
+import type { ApiTable } from './codec.ts'
+import { createCodec } from './codec.ts'
 
-export type Definition = (name: string) => MethodDefinition<object, object>
+export interface Method {
+  readonly path: string
+  requestSerialize(message: unknown): Buffer
+  responseDeserialize(bytes: Buffer): unknown
+}
+
+export type Definition = (name: string) => Method
 
 /** Looks methods up by `Service.Method`. */
-export async function loadPackageDefinition(): Promise<Definition> {
-  const [{ default: loader }, { default: api }] = await Promise.all([
-    import('@grpc/proto-loader'),
-    import('./api.generated.json', { with: { type: 'json' } }),
-  ])
-  const services = loader.fromJSON(api as never, {
-    longs: Number,
-    enums: String,
-    defaults: true,
-    keepCase: true,
-  }) as Readonly<Record<string, Readonly<Record<string, MethodDefinition<object, object>>>>>
+export async function loadDefinition(): Promise<Definition> {
+  const { default: table } = await import('./api.generated.json', { with: { type: 'json' } })
+  const api = table as unknown as ApiTable
+  const codec = createCodec(api)
   return (name) => {
-    const [service = '', method = ''] = name.split('.')
-    const found = services[`containerd.services.${service.toLowerCase()}.v1.${service}`]?.[method]
+    const found = api.methods[name]
     if (!found) throw new TypeError(`containerd's API has no ${name}`)
-    return found
+    const [path, request, response] = found
+    return {
+      path,
+      requestSerialize: (message) => codec.encode(request, message),
+      responseDeserialize: (bytes) => codec.decode(response, bytes),
+    }
   }
 }

@@ -1,5 +1,5 @@
 import type { Client as Channel, Metadata } from '@grpc/grpc-js'
-import { loadPackageDefinition } from './client-definition.ts'
+import { loadDefinition } from './client-definition.ts'
 import type { Definition } from './client-definition.ts'
 import type { StreamCalls, UnaryCalls, WriteRequest, WriteResponse } from './api.ts'
 
@@ -48,10 +48,7 @@ const defaultTimeoutMs = 60_000
 
 /** Loads the gRPC library; connects with the first call. */
 export async function createClient({ address, namespace }: ClientSettings): Promise<Client> {
-  const [{ default: grpc }, definition] = await Promise.all([
-    import('@grpc/grpc-js'),
-    loadPackageDefinition(),
-  ])
+  const [{ default: grpc }, definition] = await Promise.all([import('@grpc/grpc-js'), loadDefinition()])
   const channel = new grpc.Client(`unix:${address}`, grpc.credentials.createInsecure(), channelOptions)
   const metadataOf = ({ lease, waitForReady = false }: CallOptions): Metadata => {
     const metadata = new grpc.Metadata({ waitForReady })
@@ -90,8 +87,6 @@ interface Call {
   readonly options?: CallOptions | undefined
 }
 
-type Serialize = (value: unknown) => Buffer
-
 function deadlineOf({ timeoutMs = defaultTimeoutMs }: CallOptions): { readonly deadline?: number } {
   return timeoutMs === 0 ? {} : { deadline: Date.now() + timeoutMs }
 }
@@ -101,7 +96,7 @@ function callUnary(connection: Connection, { name, request, options = {} }: Call
   const { promise, resolve, reject } = Promise.withResolvers<unknown>()
   const call = connection.channel.makeUnaryRequest(
     path,
-    requestSerialize as Serialize,
+    requestSerialize,
     responseDeserialize,
     request,
     connection.metadataOf(options),
@@ -121,7 +116,7 @@ function callStream(connection: Connection, { name, request, options = {} }: Cal
   const { path, requestSerialize, responseDeserialize } = connection.definition(name)
   return connection.channel.makeServerStreamRequest(
     path,
-    requestSerialize as Serialize,
+    requestSerialize,
     responseDeserialize,
     request,
     connection.metadataOf(options),
@@ -133,7 +128,7 @@ function openWriter(connection: Connection, options: CallOptions = {}): Writer {
   const { path, requestSerialize, responseDeserialize } = connection.definition('Content.Write')
   const call = connection.channel.makeBidiStreamRequest(
     path,
-    requestSerialize as Serialize,
+    requestSerialize,
     responseDeserialize as (bytes: Buffer) => WriteResponse,
     connection.metadataOf(options),
     deadlineOf({ timeoutMs: 0, ...options }),

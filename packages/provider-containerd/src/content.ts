@@ -54,13 +54,19 @@ async function sendChunks(
 ): Promise<{ size: number; digest: string }> {
   const hash = createHash('sha256')
   let size = 0
+  let before: Promise<unknown> = Promise.resolve()
   for await (const chunk of inChunks(data)) {
     if (signal.aborted) throw abortError(signal)
+    const sent = writer.send({ action: 'WRITE', ref, offset: size, data: chunk })
+    // An answer is waited for one chunk later, so that neither side is idle. Its error is thrown then.
+    sent.catch(() => {})
     hash.update(chunk)
-    await writer.send({ action: 'WRITE', ref, offset: size, data: chunk })
+    await before
+    before = sent
     size += chunk.length
     onProgress?.(size)
   }
+  await before
   return { size, digest: `sha256:${hash.digest('hex')}` }
 }
 

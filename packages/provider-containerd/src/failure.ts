@@ -23,9 +23,16 @@ export interface Failure {
 export function parseFailure(error: unknown): Failure {
   if (!(error instanceof Error)) return { status: undefined, message: String(error) }
   const { code, details } = error as { code?: unknown; details?: unknown }
-  const status = typeof code === 'number' ? (codes as Record<number, Status | undefined>)[code] : undefined
   const text = typeof details === 'string' && details !== '' ? details : error.message
-  return { status, message: text.replaceAll(/\s+/g, ' ').trim() }
+  return { status: statusOf(code, text), message: text.replaceAll(/\s+/g, ' ').trim() }
+}
+
+/** A runtime's supervisor that runs out of time says so in words only. */
+function statusOf(code: unknown, text: string): Status | undefined {
+  if (typeof code !== 'number') return undefined
+  if (code === 2 && text.includes('context deadline exceeded')) return 'DEADLINE_EXCEEDED'
+  if (code === 2 && text.includes('context canceled')) return 'CANCELLED'
+  return (codes as Readonly<Record<number, Status | undefined>>)[code]
 }
 
 export function isStatus(error: unknown, ...wanted: readonly Status[]): boolean {

@@ -56,6 +56,7 @@ describe('failures', () => {
     [status(5, 'container "e": not found'), 'HOLM_ENVIRONMENT_NOT_FOUND'],
     [status(14, 'connect ENOENT'), 'HOLM_PROVIDER_UNAVAILABLE'],
     [status(4, 'late'), 'HOLM_TIMEOUT'],
+    [status(2, 'context deadline exceeded: unknown'), 'HOLM_TIMEOUT'],
     [status(2, 'write: no space left on device'), 'HOLM_DISK_FULL'],
     [status(9, 'container is paused'), 'HOLM_ENVIRONMENT_NOT_RUNNING'],
     [status(2, 'anything'), 'HOLM_ENVIRONMENT_FAILED'],

@@ -1,12 +1,14 @@
-import { mkdir, stat } from 'node:fs/promises'
+import { mkdir, readFile, stat } from 'node:fs/promises'
+import { setTimeout as wait } from 'node:timers/promises'
 import { HolmError, assertNotAborted } from '@holm/core'
 import type { EnvironmentState, PortBinding } from '@holm/core'
 import { packJson, specType, unpackJson } from './api.ts'
+import type { UnaryCalls } from './api.ts'
 import type { Client } from './client.ts'
 import { findTask, requireEnvironment, stateOf } from './environment.ts'
 import type { Environment, Target } from './environment.ts'
 import { writeEtc, writeHosts } from './etc-files.ts'
-import { explain, parseFailure } from './failure.ts'
+import { explain, isStatus, parseFailure } from './failure.ts'
 import { ensureFifos } from './fifo.ts'
 import { findInLayers } from './layers.ts'
 import { withEnvironmentLock } from './locks.ts'
@@ -16,7 +18,7 @@ import { releasePorts, takePorts } from './ports.ts'
 import { filesOf } from './record.ts'
 import { saveRun } from './run-record.ts'
 import { ensureSnapshot } from './snapshot-files.ts'
-import { clearRun } from './stop.ts'
+import { clearRun, removeTask } from './stop.ts'
 import { parseUser, unknownUser } from './users.ts'
 import { ensureVolumes } from './volumes.ts'
 
@@ -70,7 +72,7 @@ async function launch(client: Client, target: Target, found: Environment): Promi
     const stdout = `file://${encodeURI(files.log)}`
     const containerId = container.id
     const [{ pid }] = await Promise.all([
-      client.call('Tasks.Create', { containerId, rootfs: mounts, stdout, stderr: stdout }),
+      createTask(client, { containerId, rootfs: mounts, stdout, stderr: stdout }),
       ensureFifos(files.io, runner),
     ])
     const cniId = `${engine.namespace}-${containerId}`
@@ -88,6 +90,28 @@ async function launch(client: Client, target: Target, found: Environment): Promi
   } catch (error) {
     await releasePorts({ engine, folder }, ports)
     throw startError(error, target)
+  }
+}
+
+/** How long containerd may take to clear away a start whose holm was killed, milliseconds. */
+const clearingMs = 10_000
+
+/** A start that was cut off in the middle goes on in containerd for a moment: what it makes is removed, then it is made anew. */
+async function createTask(
+  client: Client,
+  request: UnaryCalls['Tasks.Create'][0],
+): Promise<{ readonly pid: number }> {
+  const { containerId } = request
+  const deadline = performance.now() + clearingMs
+  for (;;) {
+    try {
+      return await client.call('Tasks.Create', request)
+    } catch (error) {
+      const isLeft = isStatus(error, 'ALREADY_EXISTS') || /file exists/.test(parseFailure(error).message)
+      if (!isLeft || performance.now() > deadline) throw error
+      if (await findTask(client, containerId)) await removeTask(client, containerId)
+      await wait(100)
+    }
   }
 }
 
@@ -116,7 +140,6 @@ async function resolveMainUser(
 ): Promise<void> {
   const wanted = record.mainUser
   if (['', '0', 'root', '0:0'].includes(wanted)) return
-  const { readFile } = await import('node:fs/promises')
   const read = async (file: string): Promise<string> => {
     const real = await find(file)
     return real === undefined ? '' : readFile(real, 'utf8').catch(() => '')

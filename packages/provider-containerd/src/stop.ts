@@ -61,15 +61,17 @@ export async function clearRun(client: Client, target: Target, found: Environmen
   const { container, record } = found
   const containerId = container.id
   const run = await loadRun(record.folder)
-  if (found.task) {
-    await endTask(client, containerId, 0)
-    await client.call('Tasks.Delete', { containerId }).catch(ignoreMissing)
-  }
+  if (found.task) await removeTask(client, containerId)
   if (run?.cniId !== undefined) await detachNetwork({ engine, cniId: run.cniId, ports: run.ports, ctx })
   if (run) await releasePorts({ engine, folder: record.folder }, run.ports)
   await unmountLeftovers(filesOf(record.folder).mounts, ctx.runner)
   await clearIo(filesOf(record.folder).io)
   await removeRun(record.folder)
+}
+
+export async function removeTask(client: Client, containerId: string): Promise<void> {
+  await endTask(client, containerId, 0)
+  await client.call('Tasks.Delete', { containerId }).catch(ignoreMissing)
 }
 
 /** FIFOs of programs that a killed holm did not see the end of. Those that are free stay. */
