@@ -16,7 +16,7 @@ export function exportFacet(engine: Engine): ExportFacet {
       assertNotAborted(ctx.signal)
       const action = `export ${name}`
       const { root, close } = await engine.use({ ctx, action, environment: name }, async (client) =>
-        openRoot(client, await requireEnvironment(client, name), { ctx }),
+        openRoot(client, await requireEnvironment(client, name), { ctx, own: true }),
       )
       try {
         yield* packTar({ folder: `${root}/.`, entry: '.', ctx, oneFileSystem: true, exclude })

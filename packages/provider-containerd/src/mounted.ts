@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rmdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rmdir } from 'node:fs/promises'
 import path from 'node:path'
 import { HolmError } from '@holm/core'
 import type { Runner } from '@holm/core'
@@ -50,8 +50,8 @@ async function mountOne(
 }
 
 export async function unmount(root: string, runner: Runner): Promise<void> {
-  // Lazy: whoever still reads goes on, and the name is free at once.
-  await runner.run(['umount', '--lazy', '--', root], { timeoutMs: 30_000 })
+  // Lazy: whoever still reads goes on, and the name is free at once. With it goes what is mounted inside.
+  await runner.run(['umount', '--recursive', '--lazy', '--', root], { timeoutMs: 30_000 })
   await rmdir(root).catch(() => {})
 }
 
@@ -59,4 +59,26 @@ export async function unmount(root: string, runner: Runner): Promise<void> {
 export async function unmountLeftovers(below: string, runner: Runner): Promise<void> {
   const left = await readdir(below).catch(() => [])
   for (const name of left) await unmount(path.join(below, name), runner)
+}
+
+/** Pure: mount points below a folder, from /proc/self/mountinfo, which writes spaces and the like in octal. */
+export function mountsBelow(mountinfo: string, folder: string): readonly string[] {
+  const points = mountinfo.split('\n').map((line) => line.split(' ')[4] ?? '')
+  return points
+    .map((point) => Buffer.from(point.replaceAll(/\\(\d{3})/g, unescaped), 'latin1').toString('utf8'))
+    .filter((point) => point.startsWith(`${folder}/`))
+}
+
+function unescaped(_all: string, octal: string): string {
+  return String.fromCharCode(Number.parseInt(octal, 8))
+}
+
+/** Before a folder is removed with all that is in it: a mount left there would be emptied, a volume or a project included. */
+export async function assertUnmounted(folder: string): Promise<void> {
+  const left = mountsBelow(await readFile('/proc/self/mountinfo', 'latin1'), folder)
+  if (left.length === 0) return
+  throw new HolmError('HOLM_ENVIRONMENT_FAILED', `${left[0]} is still mounted`, {
+    hint: 'End the program that uses it, run `umount` on it, and try again.',
+    details: { mounts: left },
+  })
 }

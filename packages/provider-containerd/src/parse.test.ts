@@ -5,6 +5,7 @@ import { explain, parseFailure } from './failure.ts'
 import { mergeEnv } from './image-config.ts'
 import { layerFolders } from './layers.ts'
 import { parseGroups, parseSample } from './metrics.ts'
+import { mountsBelow } from './mounted.ts'
 import { identifier } from './names.ts'
 import { parseState } from './record.ts'
 import type { StateInput } from './record.ts'
@@ -146,4 +147,12 @@ it('measures between two readings', () => {
     '/sys/fs/cgroup/cpuacct/holm-x',
     '/sys/fs/cgroup/unified',
   ])
+})
+
+it('finds mounts below a folder, whatever its name has in it', () => {
+  const line = (point: string): string => `36 35 0:32 / ${point} rw,relatime shared:1 - overlay overlay rw`
+  // As the kernel writes them: bytes, with spaces in octal.
+  const info = [line('/a\\040b/m'), line('/a\\040bc'), line('/a\\040b'), line('/\u00c3\u00bc/x')].join('\n')
+  expect(mountsBelow(info, '/a b')).toEqual(['/a b/m'])
+  expect(mountsBelow(info, '/ü')).toEqual(['/ü/x'])
 })

@@ -7,7 +7,7 @@ import type { Environment, Target } from './environment.ts'
 import { ignoreMissing, isStatus } from './failure.ts'
 import { collectGarbage } from './lease.ts'
 import { withEnvironmentLock } from './locks.ts'
-import { unmountLeftovers } from './mounted.ts'
+import { assertUnmounted, unmountLeftovers } from './mounted.ts'
 import { label } from './names.ts'
 import { detachNetwork, removeNetwork } from './network.ts'
 import { releasePorts } from './ports.ts'
@@ -97,6 +97,7 @@ async function removeLocked(client: Client, target: Target): Promise<void> {
   if (!found) return
   await clearRun(client, target, found)
   await removeSnapshots(client, found)
+  await assertUnmounted(found.record.folder)
   await rm(found.record.folder, { recursive: true, force: true, maxRetries: 3 })
   // Last, for `list` finds what is half removed by it.
   await client.call('Containers.Delete', { id: found.container.id }).catch(ignoreMissing)
