@@ -17,7 +17,8 @@ export interface FirewallInput {
   readonly networks: readonly FirewallNetwork[]
 }
 
-const chains = (hash: string) => ({
+/** Chains of our own, by what they are for. */
+export const ownChains = (hash: string): Readonly<Record<'to' | 'out' | 'forward' | 'input', string>> => ({
   to: `HOLM-LXC-TO-${hash}`,
   out: `HOLM-LXC-OUT-${hash}`,
   forward: `HOLM-LXC-FWD-${hash}`,
@@ -25,8 +26,8 @@ const chains = (hash: string) => ({
 })
 
 /** The kernel's own chains that lead into ours: table, chain, ours. */
-function jumps(hash: string): readonly (readonly [table: string, from: string, to: string])[] {
-  const { to, out, forward, input } = chains(hash)
+export function jumps(hash: string): readonly (readonly [table: string, from: string, to: string])[] {
+  const { to, out, forward, input } = ownChains(hash)
   return [
     ['nat', 'PREROUTING', to],
     ['nat', 'OUTPUT', to],
@@ -41,7 +42,7 @@ function jumps(hash: string): readonly (readonly [table: string, from: string, t
  * and the kernel's own lead into them; before every other rule, for other engines refuse what they do not know.
  */
 export function restoreText({ hash, networks }: FirewallInput, install: boolean): string {
-  const { to, out, forward, input } = chains(hash)
+  const { to, out, forward, input } = ownChains(hash)
   const lead = (table: string): string[] =>
     install
       ? jumps(hash)
@@ -102,7 +103,7 @@ function publishRule(port: PortBinding & { readonly address: string }, network: 
 
 /** Input of `iptables-restore --noflush` that takes our chains away. */
 export function removalText(hash: string): string {
-  const { to, out, forward, input } = chains(hash)
+  const { to, out, forward, input } = ownChains(hash)
   const of = (table: string, own: readonly string[]): string[] => [
     `*${table}`,
     ...own.map((chain) => `:${chain} - [0:0]`),

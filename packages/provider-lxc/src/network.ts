@@ -6,14 +6,14 @@ import { HolmError } from '@holm/core'
 import type { PortBinding, ProviderContext } from '@holm/core'
 import { findMonitor } from './container.ts'
 import type { NetworkSetting } from './config.ts'
-import { nftRemoval, nftText, removalText, restoreText, type FirewallNetwork } from './firewall.ts'
+import { applyRules, removeRules } from './firewall-apply.ts'
+import type { FirewallNetwork } from './firewall.ts'
 import { bindPorts } from './host-ports.ts'
 import { withLock } from './lock.ts'
 import { identifySelf, isAlive, loadBootId, readText, type ProcessIdentity } from './processes.ts'
 import { readIfThere, replaceFile, type LxcRecord } from './record.ts'
 import type { Session } from './session.ts'
 import { chooseAddress, chooseSubnet, formatAddress, parseRoutes, subnetOf, type Subnet } from './subnets.ts'
-import { findTool } from './find-tool.ts'
 import { runTool } from './tools.ts'
 
 interface Lease {
@@ -70,7 +70,7 @@ export async function joinNetwork(
       ports.length > 0 ||
       network !== before.networks.find(({ name }) => name === network.name)
     )
-      await applyRules(session, next, ctx)
+      await applyRules(session, firewallNetworks(next), ctx)
     const { bridge, subnet, gateway } = network
     return { setting: { kind: 'bridge', bridge, address, prefix: subnet.prefix, gateway }, ports }
   })
@@ -106,7 +106,7 @@ export async function leaveNetwork(session: Session, name: string, ctx: Provider
     const hadPorts = before.networks.some(({ leases }) => (leases[name]?.ports.length ?? 0) > 0)
     if (kept.length === 0) await removeRules(session, calm)
     else if (hadPorts || kept.length < before.networks.length)
-      await applyRules(session, { ...left, networks: kept }, calm)
+      await applyRules(session, firewallNetworks({ ...left, networks: kept }), calm)
     await saveNetworks(session, { ...left, networks: kept, installed: kept.length > 0 })
   })
 }
@@ -271,38 +271,4 @@ function firewallNetworks(state: Networks): FirewallNetwork[] {
       ports.map((port) => ({ ...port, address })),
     ),
   }))
-}
-
-async function applyRules(session: Session, state: Networks, ctx: ProviderContext): Promise<void> {
-  const input = { hash: session.layout.hash, networks: firewallNetworks(state) }
-  const options = { env: session.env, what: 'write the rules of the network', timeoutMs: 10_000 }
-  if (findTool('iptables-restore', session.env['PATH'])) {
-    const present = await ctx.runner.run(
-      ['iptables', '--wait', '-n', '-L', `HOLM-LXC-FWD-${input.hash}`],
-      options,
-    )
-    const text = restoreText(input, present.code !== 0)
-    await runTool(['iptables-restore', '--noflush', '--wait'], { ...options, input: text }, ctx)
-    return
-  }
-  if (findTool('nft', session.env['PATH'])) {
-    await runTool(['nft', '-f', '-'], { ...options, input: nftText(input) }, ctx)
-    return
-  }
-  if (input.networks.every(({ published }) => published.length === 0)) return
-  throw new HolmError('HOLM_TOOL_MISSING', 'neither iptables nor nft is on PATH: no port can be published', {
-    hint: 'Install iptables (apt-get install iptables).',
-  })
-}
-
-async function removeRules(session: Session, ctx: ProviderContext): Promise<void> {
-  const { hash } = session.layout
-  const options = { env: session.env, timeoutMs: 10_000 }
-  if (findTool('iptables-restore', session.env['PATH']))
-    await ctx.runner.run(['iptables-restore', '--noflush', '--wait'], {
-      ...options,
-      input: removalText(hash),
-    })
-  else if (findTool('nft', session.env['PATH']))
-    await ctx.runner.run(['nft', '-f', '-'], { ...options, input: nftRemoval(hash) })
 }

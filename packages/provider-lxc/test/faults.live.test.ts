@@ -166,6 +166,46 @@ describe(
       }
     })
 
+    it('rules that somebody took away, or that are there twice, are put right', async () => {
+      const hash = hashOf(subject.folder)
+      const ports = [{ container: 80, hostIp: '127.0.0.1', protocol: 'tcp' }] as const
+      await provider.create({ ...spec, ports }, context())
+      await provider.start('box', context())
+      const rules = async (): Promise<string[]> =>
+        (await runner.run(['iptables-save'])).stdout.split('\n').filter((line) => line.includes(hash))
+      const whole = (await rules()).length
+      for (const words of [
+        ['-D', 'FORWARD', '-j', `HOLM-LXC-FWD-${hash}`],
+        ['-F', `HOLM-LXC-FWD-${hash}`],
+        ['-X', `HOLM-LXC-FWD-${hash}`],
+        ['-t', 'nat', '-I', 'OUTPUT', '-j', `HOLM-LXC-TO-${hash}`],
+      ])
+        expect((await runner.run(['iptables', '--wait', ...words])).code, words.join(' ')).toBe(0)
+      await provider.create({ ...spec, name: 'other', ports }, context())
+      await provider.start('other', context())
+      expect((await rules()).length).toBe(whole + 1)
+    })
+
+    it('an abort in the middle of a start leaves it stopped, and can be tried again', async () => {
+      await provider.create(spec, context())
+      for (const delay of [0, 5, 15, 40]) {
+        const controller = new AbortController()
+        setTimeout(() => controller.abort(), delay)
+        const start = provider.start('box', createTestContext({ runner, signal: controller.signal }))
+        const code = await start.then(
+          () => 'started',
+          (error: { code: string }) => error.code,
+        )
+        expect(['started', 'HOLM_INTERRUPTED']).toContain(code)
+        const { status } = await provider.inspect('box', context())
+        expect(status).toBe(code === 'started' ? 'running' : 'stopped')
+        await provider.stop('box', { graceMs: 100 }, context())
+        expect(listNetworks(hashOf(subject.folder))).toEqual([])
+      }
+      await provider.start('box', context())
+      expect(await say('echo up')).toBe('up\n')
+    })
+
     it('remove never goes into what somebody mounted into an environment', async () => {
       await up()
       await provider.stop('box', { graceMs: 500 }, context())
