@@ -8,10 +8,11 @@ import { HolmError, assertNotAborted, isHolmError } from '@holm/core'
 import type { CloneFacet, EnvironmentState, ProviderContext, SnapshotInfo, SnapshotsFacet } from '@holm/core'
 import { exportArgv, importDiskArgv } from './argv.ts'
 import { streamInside } from './files.ts'
-import { applyConf, assertSupported, createWith, draftRecord, importTar, unregister } from './lifecycle.ts'
+import { applyConf, createWith, draftRecord, importTar, unregister } from './lifecycle.ts'
 import { identify } from './identity.ts'
 import { diskFolder, isMissing, saveRecord, type WslRecord } from './record.ts'
 import { stopEnvironment } from './running.ts'
+import { assertSupported } from './requirements.ts'
 import { assertReady, type Session } from './session.ts'
 import { callWsl } from './wsl.ts'
 
@@ -53,7 +54,10 @@ export function createClone(session: Session, inPlace: InPlace): CloneFacet {
     clone: async (name, spec, ctx) => {
       assertNotAborted(ctx.signal)
       const origin = await session.require(name, ctx)
-      assertSupported(session, { ...spec, base: { kind: 'rootfs', name: 'clone', path: '', sha256: '' } })
+      assertSupported(session.machine, {
+        ...spec,
+        base: { kind: 'rootfs', name: 'clone', path: '', sha256: '' },
+      })
       assertReady(origin, await session.state(origin, ctx))
       const record = draftRecord(session, spec)
       const asDisk = await canCopyDisk(session, origin, { inPlace, ctx })

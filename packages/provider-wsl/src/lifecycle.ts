@@ -7,9 +7,9 @@ import { HolmError, assertNotAborted, isHolmError } from '@holm/core'
 import type { Base, EnvironmentSpec, EnvironmentState, ProviderContext } from '@holm/core'
 import { environmentName, importArgv } from './argv.ts'
 import { identify } from './identity.ts'
-import { listDriveSources, assertTargets, releaseMounts, volumeFolder } from './mounts.ts'
-import { optionsOf } from './options.ts'
-import { assertPorts, removeProxies } from './ports.ts'
+import { releaseMounts, volumeFolder } from './mounts.ts'
+import { removeProxies } from './ports.ts'
+import { confOf } from './requirements.ts'
 import {
   claimFolder,
   diskFolder,
@@ -25,29 +25,10 @@ import type { Session } from './session.ts'
 import { absentState, stateOf, strayState } from './state.ts'
 import { tidyContext, waitUntil } from './wait.ts'
 import { callWsl, runShell, runWsl } from './wsl.ts'
-import { assertDrivesVisible, renderConf, resolveConf } from './wsl-conf.ts'
+import { renderConf } from './wsl-conf.ts'
 import { wslError } from './wsl-errors.ts'
 
 const importMs = 20 * 60_000
-
-/** HOLM_BLUEPRINT_… for what WSL cannot do, before anything is made. */
-export function assertSupported(session: Session, spec: EnvironmentSpec): void {
-  const refuse = (what: string, hint: string): never => {
-    throw new HolmError('HOLM_BLUEPRINT_UNSUPPORTED', `WSL cannot ${what}`, { hint })
-  }
-  if (spec.base.kind !== 'rootfs')
-    refuse(`run the base kind "${spec.base.kind}"`, 'Use a root filesystem, or another provider.')
-  if (spec.network !== 'default')
-    refuse(`join the network "${spec.network}": all distributions have one`, 'Use the network default.')
-  assertPorts(spec)
-  assertTargets(spec)
-  assertDrivesVisible(confOf(spec), listDriveSources(spec.mounts, session.machine.parsePath))
-}
-
-function confOf(spec: EnvironmentSpec): WslRecord['conf'] {
-  const { hostname, user } = spec
-  return resolveConf({ ...optionsOf(spec), hostname, ...(user === undefined ? {} : { user }) })
-}
 
 export function draftRecord(session: Session, spec: EnvironmentSpec): WslRecord {
   const { name, hostname, user, env, mounts, ports, resources, labels } = spec

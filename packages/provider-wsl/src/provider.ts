@@ -4,7 +4,6 @@ import { createClone, createSnapshots, streamRootfs } from './copies.ts'
 import { execInside } from './exec.ts'
 import { createFiles } from './files.ts'
 import {
-  assertSupported,
   createWith,
   draftRecord,
   importRootfs,
@@ -18,6 +17,7 @@ import { createMetrics } from './metrics.ts'
 import { optionsSchema } from './options.ts'
 import { findWsl, hasInPlace, type Found } from './probe.ts'
 import { startEnvironment, stopEnvironment } from './running.ts'
+import { assertSupported, listIgnored } from './requirements.ts'
 import { createSession } from './session.ts'
 import { portsOf, stateOf } from './state.ts'
 
@@ -50,9 +50,10 @@ export function createWslProvider(options: WslOptions): Provider {
     probe: async (ctx) => (await find(ctx)).probe,
     create: async (spec, ctx) => {
       assertNotAborted(ctx.signal)
-      assertSupported(session, spec)
+      assertSupported(session.machine, spec)
       const { probe } = await find(ctx)
       if (!probe.usable) throw unavailable(probe.reason, probe.fix)
+      for (const each of listIgnored(spec)) ctx.log.warn(`${spec.name}: ${each}`)
       const record = draftRecord(session, spec)
       const { base } = spec
       if (base.kind !== 'rootfs') throw new HolmError('HOLM_BUG', `base ${base.kind} was let through`)

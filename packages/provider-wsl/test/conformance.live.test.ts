@@ -23,5 +23,7 @@ describeProvider('wsl (stand-in for wsl.exe over lxc)', {
   manifest,
   plugin,
   logCommand,
+  // A copy of everything is unpacked again by the stand-in; real disks are files.
+  timeoutMs: 120_000,
   unavailable,
 })

@@ -1,6 +1,16 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, linkSync, mkdirSync, copyFileSync, readFileSync, symlinkSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { spawnSync } from 'node:child_process'
@@ -60,8 +70,28 @@ export interface WorldOptions {
   readonly namespace?: string
 }
 
+const worldPrefix = 'holm-wsl-world-'
+
+/** Worlds of tests that were killed: their distributions end by themselves, their mounts and folders do not. */
+async function sweepDead(): Promise<void> {
+  for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith(worldPrefix))) {
+    const root = path.join(tmpdir(), name)
+    const owner = await readFile(path.join(root, 'owner'), 'utf8').catch(() => undefined)
+    if (owner === undefined || existsSync(`/proc/${owner}`)) continue
+    const running = readdirSync(root).includes('run') && readdirSync(path.join(root, 'run')).length > 0
+    if (!running) await removeWorld(root)
+  }
+}
+
+async function removeWorld(root: string): Promise<void> {
+  spawnSync('umount', ['-R', '-l', path.join(root, 'mnt/wsl')])
+  await rm(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+}
+
 export async function createWorld(given: WorldOptions = {}): Promise<World> {
-  const root = await mkdtemp(path.join(tmpdir(), 'holm-wsl-'))
+  await sweepDead()
+  const root = await mkdtemp(path.join(tmpdir(), worldPrefix))
+  writeFileSync(path.join(root, 'owner'), String(process.pid))
   // lxc enters it as the container's root.
   chmodSync(root, 0o755)
   const system = path.join(root, 'mnt/c/Windows/System32')
@@ -73,6 +103,7 @@ export async function createWorld(given: WorldOptions = {}): Promise<World> {
     ...definedOnly(process.env),
     HOLM_STANDIN: root,
     HOLM_STANDIN_NODE: process.execPath,
+    HOLM_STANDIN_OWNER: String(process.pid),
     HOLM_STANDIN_LAYERS: given.layers ?? path.join(root, 'layers'),
     WSL_DISTRO_NAME: 'Here',
     ...given.env,
@@ -104,8 +135,7 @@ export async function createWorld(given: WorldOptions = {}): Promise<World> {
     wsl,
     dispose: async () => {
       wsl(['--shutdown'])
-      spawnSync('umount', ['-R', '-l', path.join(root, 'mnt/wsl')])
-      await rm(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
+      await removeWorld(root)
     },
   }
 }

@@ -85,17 +85,14 @@ describe.skipIf(reason !== undefined)('wsl, the tool itself (stand-in)', () => {
     )
     const [said] = (await child.stdout.take(1).toArray()) as [Buffer]
     expect(said.toString()).toBe('call-s3cret-value spec-s3cret-value\n')
-    const lines = readdirSync('/proc')
-      .filter((each) => /^\d+$/.test(each))
-      .map((pid) => {
-        try {
-          return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-        } catch {
-          return ''
-        }
-      })
-    expect(lines.some((line) => line.includes('sleep\u0000300'))).toBe(true)
-    expect(lines.filter((line) => line.includes('s3cret-value'))).toEqual([])
+    const lines = (): string[] =>
+      readdirSync('/proc')
+        .filter((each) => /^\d+$/.test(each))
+        .map(commandLineOf)
+    await waitFor(() => lines().some((line) => line.includes('sleep\u0000300')), {
+      what: 'the program itself',
+    })
+    expect(lines().filter((line) => line.includes('s3cret-value'))).toEqual([])
     await child.kill('SIGKILL')
     expect((await child.exited).code).toBe(137)
   })
@@ -193,6 +190,28 @@ describe.skipIf(reason !== undefined)('wsl, the tool itself (stand-in)', () => {
     await world.provider.remove('half', { volumes: true }, context())
     expect(await world.provider.list(context())).toEqual([])
     expect(world.wsl(['--list', '--quiet', '--all']).text).not.toContain('half')
+  })
+
+  it('a holm killed while it imports leaves what can be made again, or removed', async () => {
+    const file = process.env['HOLM_TEST_ROOTFS'] ?? ''
+    const spec = createSpec({ name: 'box', base: { kind: 'rootfs', name: 'piped', path: file, sha256: '' } })
+    const script = path.join(import.meta.dirname, 'create-and-tell.ts')
+    const words = [script, JSON.stringify(world.options), JSON.stringify(spec)]
+    for (const next of ['create', 'remove']) {
+      const child = await world.context.runner.spawn([process.execPath, '--conditions=holm-source', ...words])
+      await child.stdout.take(1).toArray()
+      await child.kill('SIGKILL')
+      child.stderr.resume()
+      await child.exited
+      const state = await world.provider.inspect('box', context())
+      expect(state).toMatchObject({ status: 'failed', reason: 'its creation was interrupted' })
+      expect(await world.provider.list(context())).toMatchObject([{ name: 'box', status: 'failed' }])
+      const again = next === 'create' ? await world.provider.create(spec, context()) : undefined
+      expect(again?.status).toBe(next === 'create' ? 'stopped' : undefined)
+      await world.provider.remove('box', { volumes: true }, context())
+      expect(await world.provider.list(context())).toEqual([])
+    }
+    expect(world.wsl(['--list', '--quiet', '--all']).text.trim()).toBe('')
   })
 
   it('distributions of others are left alone', async () => {
@@ -310,6 +329,14 @@ describe.skipIf(reason !== undefined)('wsl, the tool itself (stand-in)', () => {
     await rm(source, { recursive: true })
   })
 })
+
+function commandLineOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
+}
 
 function listenSomewhere(): Promise<{ port: number; close: () => Promise<void> }> {
   const server = createServer()

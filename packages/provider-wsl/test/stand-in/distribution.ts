@@ -1,10 +1,9 @@
 /** Distributions of the stand-in: containers of lxc over an unpacked tarball, with the network of this machine. */
 import { spawn, spawnSync } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   createReadStream,
-  createWriteStream,
   existsSync,
   mkdirSync,
   openSync,
@@ -57,53 +56,49 @@ function run(program: string, args: readonly string[]): string {
   throw new Error(`${program} ${args.join(' ')}: ${stderr || String(error)}`)
 }
 
-/** Unpacks a tarball once. The name of a file that did not change is known from before. */
+/** Unpacks a tarball into a layer. A file that did not change has been unpacked before; what comes through a pipe is new. */
 export async function layerOf(source: string | Readable): Promise<string> {
   mkdirSync(layers, { recursive: true })
-  const memo = typeof source === 'string' ? path.join(layers, `memo-${memoOf(source)}`) : undefined
-  if (memo !== undefined && existsSync(memo)) return readFileSync(memo, 'utf8')
+  const layer = path.join(
+    layers,
+    typeof source === 'string' ? idOfFile(source) : randomBytes(6).toString('hex'),
+  )
+  if (existsSync(layer)) return layer
   const draft = path.join(layers, `draft-${randomBytes(6).toString('hex')}`)
   mkdirSync(draft)
   try {
-    const hash = createHash('sha256')
-    const file = path.join(draft, 'tar')
-    const input: Readable = typeof source === 'string' ? createReadStream(source) : source
-    input.on('data', (chunk: Buffer) => hash.update(chunk))
-    await pipeline(input, createWriteStream(file))
-    const layer = hash.digest('hex')
-    const place = path.join(layers, layer)
-    if (!existsSync(place)) unpack(file, path.join(draft, 'files'), place)
-    if (memo !== undefined) writeFileSync(memo, layer)
+    await unpack(typeof source === 'string' ? createReadStream(source) : source, draft)
+    if (!existsSync(layer)) renameSync(draft, layer)
     return layer
+  } catch (error) {
+    // Another was quicker.
+    if (existsSync(layer)) return layer
+    throw error
   } finally {
     rmSync(draft, { recursive: true, force: true })
   }
 }
 
-function memoOf(file: string): string {
+function idOfFile(file: string): string {
   const { dev, ino, size, mtimeMs } = statSync(file)
   return idOf(`${dev} ${ino} ${size} ${mtimeMs}`)
 }
 
-function unpack(file: string, draft: string, place: string): void {
-  mkdirSync(draft)
-  const { status } = spawnSync('tar', [
+async function unpack(tar: Readable, folder: string): Promise<void> {
+  const options = [
     '--extract',
     '--preserve-permissions',
     '--numeric-owner',
-    '--file',
-    file,
+    '--xattrs',
+    '--file=-',
     '--directory',
-    draft,
-  ])
-  if (status !== 0 || !existsSync(path.join(draft, 'etc')))
+    folder,
+  ]
+  const child = spawn('tar', options, { stdio: ['pipe', 'ignore', 'ignore'] })
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  await pipeline(tar, child.stdin).catch(() => undefined)
+  if ((await ended) !== 0 || !existsSync(path.join(folder, 'etc')))
     throw new WslFailure('importFailed', 'Wsl/Service/RegisterDistro/WSL_E_IMPORT_FAILED')
-  try {
-    renameSync(draft, place)
-  } catch {
-    // Another was quicker.
-    rmSync(draft, { recursive: true, force: true })
-  }
 }
 
 export function newDisk(file: string, layer: string): void {
@@ -136,7 +131,7 @@ export function start({ name, disk }: Registration): void {
       path.join(folder, 'up'),
     ])
   const config = path.join(folder, 'config')
-  writeFileSync(config, lxcConfig(name, { folder, layer: path.join(layers, readDisk(disk).layer) }))
+  writeFileSync(config, lxcConfig(name, { folder, layer: readDisk(disk).layer }))
   mkdirSync(lxcPath, { recursive: true })
   const log = path.join(folder, 'log')
   run('lxc-execute', [
@@ -163,20 +158,23 @@ export function start({ name, disk }: Registration): void {
 /** WSL's service ends a distribution some seconds after the last wsl.exe for it. */
 function watch(name: string, folder: string): void {
   const idleMs = Number(process.env['HOLM_STANDIN_IDLE'] ?? 15_000)
-  const script = `idle=0
+  const script = `idle=0 how=--terminate-idle
 while [ -d "$1/sessions" ]; do
   busy=
   for each in "$1"/sessions/*; do
     [ -e "$each" ] || continue
     if [ -d "/proc/\${each##*/}" ]; then busy=1; else rm -f "$each"; fi
   done
+  # Nobody is left to stop what a killed test started.
+  [ -z "$5" ] || [ -d "/proc/$5" ] || { busy= idle=$2 how=--terminate; }
   if [ -n "$busy" ]; then idle=0; else idle=$((idle + 200)); fi
-  [ "$idle" -lt "$2" ] || exec "$3" --terminate-idle "$4"
+  [ "$idle" -lt "$2" ] || exec "$3" "$how" "$4"
   sleep 0.2
 done`
   const self = path.join(import.meta.dirname, 'wsl.exe')
   const env = { ...process.env, HOLM_STANDIN_NODE: process.execPath }
-  const words = ['-c', script, 'stand-in-idle', folder, String(idleMs), self, name]
+  const owner = process.env['HOLM_STANDIN_OWNER'] ?? ''
+  const words = ['-c', script, 'stand-in-idle', folder, String(idleMs), self, name, owner]
   spawn('/bin/sh', words, { detached: true, stdio: 'ignore', cwd: '/', env }).unref()
 }
 
@@ -262,7 +260,7 @@ export function exportTo({ name, disk }: Registration, file: string): void {
   try {
     const script = `tail -c +513 "$1" | { tar -x -p --numeric-owner --xattrs --xattrs-include="*" -f - -C "$2/up" 2>/dev/null || true; }
 mount -t overlay -o "lowerdir=$3,upperdir=$2/up,workdir=$2/work" overlay "$2/merged" && tar -c --numeric-owner -f "$4" -C "$2/merged" .`
-    const layer = path.join(layers, readDisk(disk).layer)
+    const { layer } = readDisk(disk)
     const words = ['--mount', 'sh', '-c', script, 'sh', disk, folder, layer, file]
     const { status } = spawnSync('unshare', words, { stdio: ['ignore', 'inherit', 'inherit'] })
     if (status !== 0) throw new Error(`${file} was not written`)

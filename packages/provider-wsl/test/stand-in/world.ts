@@ -16,7 +16,7 @@ import { message, type Language, type MessageName } from './messages.ts'
 export const root = process.env['HOLM_STANDIN'] ?? ''
 if (root === '') throw new Error('HOLM_STANDIN names no folder')
 
-/** Unpacked tarballs by their SHA-256; several worlds may share them. */
+/** Unpacked tarballs; several worlds may share them. */
 export const layers = process.env['HOLM_STANDIN_LAYERS'] ?? path.join(root, 'layers')
 
 /** "inbox" is the wsl.exe of Windows 10 itself: no --version, no --cd, no --import-in-place, no UTF-8, no codes. */
