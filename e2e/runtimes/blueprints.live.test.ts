@@ -25,7 +25,7 @@ describe.each(runtimes)('$provider', (runtime) => {
   afterAll(() => holm.dispose())
 
   test('debian-stable comes up, and its check passes', slow, async (ctx) => {
-    if (reason !== undefined) return ctx.skip(reason)
+    if (reason !== undefined) ctx.skip(reason)
     await bringUp(holm, { blueprint: 'debian-stable', provider: runtime.provider, base: rootfs })
   })
 
@@ -34,7 +34,7 @@ describe.each(runtimes)('$provider', (runtime) => {
     slow,
     async (blueprint, ctx) => {
       const missing = provisioned === undefined ? 'large: HOLM_TEST_SLOW=1 npm test runs it' : undefined
-      if ((reason ?? missing) !== undefined) return ctx.skip(reason ?? missing)
+      if ((reason ?? missing) !== undefined) ctx.skip(reason ?? missing)
       await bringUp(holm, { blueprint, provider: runtime.provider, base: provisioned ?? '' })
     },
   )

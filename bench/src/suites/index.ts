@@ -1,3 +1,4 @@
+import { clones, golden, restored } from './copies.ts'
 import { exec } from './exec.ts'
 import { lifecycle } from './lifecycle.ts'
 import { list, listDocker } from './list.ts'
@@ -24,4 +25,7 @@ export const suites: readonly Suite[] = [
   listDocker,
   sandbox,
   runtimes,
+  golden,
+  clones,
+  restored,
 ]
