@@ -5,7 +5,7 @@ import { HolmError, notRunning } from '@holm/core'
 import type { EnvironmentState, PauseFacet, ProviderContext } from '@holm/core'
 import { groupOf, loadCgroupMounts } from './cgroup.ts'
 import { findContainer, type Container } from './container.ts'
-import { readText, sendSignal } from './processes.ts'
+import { isAlive, readText, sendSignal } from './processes.ts'
 import type { Session } from './session.ts'
 import { isPaused, loadState } from './state.ts'
 import { attachArgv } from './attach.ts'
@@ -36,11 +36,13 @@ async function freeze(session: Session, name: string, { container, ctx }: Target
   if (await setFreezer(container, true)) return
   await signalAll(session, name, { container, ctx, signal: 'STOP' })
   sendSignal(container.init.pid, 'SIGSTOP')
+  await waitForState(container, true)
 }
 
 export async function thaw(session: Session, name: string, { container, ctx }: Target): Promise<void> {
   if (await setFreezer(container, false)) return
   sendSignal(container.init.pid, 'SIGCONT')
+  await waitForState(container, false)
   await signalAll(session, name, { container, ctx, signal: 'CONT' })
 }
 
@@ -69,6 +71,19 @@ async function setFreezer({ init }: Container, frozen: boolean): Promise<boolean
     await sleep(2)
   }
   return true
+}
+
+/** A signal is taken a moment after it was sent. */
+async function waitForState(container: Container, frozen: boolean): Promise<void> {
+  const until = Date.now() + deadlineMs
+  while (isAlive(container.init) && isPaused(container) !== frozen) {
+    if (Date.now() > until)
+      throw new HolmError(
+        'HOLM_TIMEOUT',
+        `process ${container.init.pid} does not ${frozen ? 'stop' : 'go on'}`,
+      )
+    await sleep(1)
+  }
 }
 
 /** From inside, where every program can be reached. */
