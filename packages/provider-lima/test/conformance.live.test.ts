@@ -11,6 +11,9 @@ describeProvider('lima (stand-in on LXC)', {
   plugin,
   unavailable: whyNoStandIn(),
   logCommand,
+  // Every limactl is a Node of its own here: what is repeated is repeated less.
+  repeat: 2,
+  parallel: 4,
   skip: {
     'clone: clone and origin are independent': stopped,
     'clone: everything but the files is as the spec says': stopped,
