@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
-import { mkdir, rename, stat, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, stat, truncate, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { HolmError } from '@holm/core'
@@ -39,6 +39,7 @@ export async function prepareImage(
   if (base.kind === 'rootfs') await assertSum(base, ctx.signal)
   return withLock(options.folder, { name: `base ${base.name}`, waitMs: 600_000 }, async () => {
     if (existsSync(target)) return target
+    await sweepDrafts(options.folder)
     const draft = path.join(options.folder, `.draft-${randomBytes(6).toString('hex')}`)
     await mkdir(draft, { mode: 0o700 })
     try {
@@ -53,6 +54,13 @@ export async function prepareImage(
 }
 
 type FileBase = Extract<Base, { kind: 'rootfs' | 'disk' }>
+
+/** What killed processes left. Call it with the folder's lock held: then nobody else works on a draft. */
+async function sweepDrafts(folder: string): Promise<void> {
+  const names = await readdir(folder)
+  for (const name of names.filter((each) => each.startsWith('.draft-')))
+    await removeTree(path.join(folder, name))
+}
 
 async function keyOf(base: RootBase | FileBase): Promise<string> {
   if (base.kind !== 'folder') {
@@ -98,6 +106,7 @@ export async function prepareDisk(
   await assertSum(base, ctx.signal)
   return withLock(options.folder, { name: `base ${base.name}`, waitMs: 600_000 }, async () => {
     if (existsSync(target)) return target
+    await sweepDrafts(options.folder)
     const draft = path.join(options.folder, `.draft-${randomBytes(6).toString('hex')}`)
     try {
       await tool(['cp', '--reflink=auto', '--sparse=always', '--', base.path, draft], options, ctx)

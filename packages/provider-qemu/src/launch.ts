@@ -250,7 +250,11 @@ async function failureOf(record: QemuRecord, folder: string, error: unknown): Pr
 
 /** Ends whatever machine of the environment there is, at once. */
 export async function killMachine(record: QemuRecord, folder: string): Promise<void> {
-  const pid = findProcess(record, folder)
+  await endProcess(findProcess(record, folder))
+}
+
+/** SIGKILL, and returns when it has ended. */
+export async function endProcess(pid: number | undefined): Promise<void> {
   if (pid === undefined) return
   sendSignal(pid, 'SIGKILL')
   await waitForEnd(pid, 10_000)

@@ -17,14 +17,14 @@ import {
 } from './disks.ts'
 import { removeTree } from './files-on-disk.ts'
 import { defaultDiskBytes, prepareDisk, prepareImage } from './image.ts'
-import { bootMachine, killMachine, waitForEnd } from './launch.ts'
+import { bootMachine, endProcess, killMachine, waitForEnd } from './launch.ts'
 import { busy, isLocked, withLock } from './lock.ts'
 import { identifySelf, isAlive } from './processes.ts'
 import { withQmp } from './qmp.ts'
 import { claimFolder, discardFolder, loadRecord, loadRecords, saveRecord, type QemuRecord } from './record.ts'
 import { agentOf, newToken, type Session } from './session.ts'
 import { volumeFolder } from './shares.ts'
-import { absentState, findProcess, isRunning, stateOf, stoppedRecord } from './state.ts'
+import { absentState, findProcess, findStray, isRunning, stateOf, stoppedRecord } from './state.ts'
 
 export function draftRecord(spec: EnvironmentSpec): QemuRecord {
   const { base, hostname, user, env, mounts, ports, network, resources, main } = spec
@@ -283,7 +283,9 @@ export async function removeEnvironment(session: Session, name: string, volumes:
     throw error
   })
   if (record === undefined) {
+    await endProcess(findStray(folder))
     await discardFolder(layout, folder)
+    await sweepDisks(layout)
     return
   }
   if (record.status === 'creating' && isAlive(record.creator) && record.creator.pid !== process.pid)

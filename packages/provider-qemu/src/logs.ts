@@ -14,8 +14,10 @@ const pollMs = 50
 export function createLogs(session: Session): LogsFacet {
   return {
     async *read(name, options, ctx): AsyncGenerator<LogChunk> {
-      await session.require(name)
-      const file = await open(path.join(session.folder(name), fileNames.log)).catch((error: unknown) => {
+      const { base } = await session.require(name)
+      // An init system of the base writes to the console of the kernel.
+      const source = base.kind === 'disk' ? fileNames.console : fileNames.log
+      const file = await open(path.join(session.folder(name), source)).catch((error: unknown) => {
         if (isMissing(error)) return undefined
         throw error
       })

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync, realpathSync } from 'node:fs'
 import path from 'node:path'
 import type { EnvironmentState, EnvironmentStatus } from '@holm/core'
 import { fileNames } from './argv.ts'
@@ -12,6 +12,18 @@ export function findProcess(record: Pick<QemuRecord, 'id' | 'machine'>, folder: 
   const written = Number(readText(path.join(folder, fileNames.pid)).trim())
   const candidates = [record.machine?.pid, Number.isSafeInteger(written) && written > 0 ? written : undefined]
   return candidates.find((pid) => pid !== undefined && runsWith(pid, record.id))
+}
+
+/** The machine that was started in this folder, where no record tells its id. */
+export function findStray(folder: string): number | undefined {
+  const pid = Number(readText(path.join(folder, fileNames.pid)).trim())
+  if (!Number.isSafeInteger(pid) || pid <= 0 || !/qemu-system/.test(readText(`/proc/${pid}/cmdline`)))
+    return undefined
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(folder) ? pid : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether it counts as running: a machine that is up, and not only to look at files. */
