@@ -14,6 +14,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { BuildResult, CloneResult, EnvironmentInfo, GoldenImage, Snapshot, UpResult } from '@holm/core'
 import {
   createFaultHolm,
+  engine,
   expectCode,
   listResidue,
   prepare,
@@ -22,6 +23,7 @@ import {
   type Subject,
 } from './faults/support/fault-holm.ts'
 import { signalAtStep } from './faults/support/plugins.ts'
+import { listEngineTraces } from './support/engine.ts'
 import { makeFolder, missingRootfs } from './support/holm.ts'
 
 /** Both start from the same root filesystem here: only then have both files of their own. */
@@ -185,6 +187,7 @@ describe.each(filed)('on $provider', (subject) => {
     const other = subject.provider === 'docker' ? 'sandbox' : 'docker'
     await prepare(holm, subject, `volumes: [{ name: data, mount: /data }]\n${installs}`)
     const before = await listResidue(holm)
+    const imported = await listEngineTraces(engine, 'holm-base/import-two')
     await expectCode(holm, ['up'], 0)
     await inside('one', 'echo kept > /data/file; chown 7:8 /opt/installed; chmod 4755 /opt/installed')
     await expectCode(holm, ['export', 'one', 'one.tar.zst'], 0)
@@ -202,6 +205,7 @@ describe.each(filed)('on $provider', (subject) => {
     expect(await inside('two', script)).toBe('installed\nkept\n4755 7:8\n')
     for (const name of ['one', 'two']) await expectCode(holm, ['destroy', name, '--yes', '--volumes'], 0)
     expect(await listResidue(holm)).toEqual(before)
+    expect(await listEngineTraces(engine, 'holm-base/import-two')).toEqual(imported)
   })
 
   test('an export onto a full disk says so and leaves nothing', async (ctx) => {

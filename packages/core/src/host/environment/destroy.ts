@@ -40,10 +40,24 @@ async function destroy(
       provider.remove(record.name, { volumes: options.volumes === true }, operation.context),
     )
     host.state.records.remove(record.name)
+    await forgetBase(record, provider, operation)
     await forgetOwned(host, record)
     await host.hooks.after('afterRemove', { environment: record.name })
     operation.emit({ type: 'state', environment: record.name, status: 'absent' })
     return { name: record.name, existed: status !== 'absent' }
+  })
+}
+
+/** The base that an import brought is this environment's alone; where a clone still needs it, the runtime keeps it. */
+async function forgetBase(
+  { source, details }: EnvironmentRecord,
+  { images }: Found['provider'],
+  { context }: Operation,
+): Promise<void> {
+  const base = details.spec?.base
+  if (!images || base === undefined || !source.startsWith('import:')) return
+  await images.remove(base, context).catch((error: unknown) => {
+    if (!isHolmError(error) || isHolmError(error, 'HOLM_INTERRUPTED')) throw error
   })
 }
 
