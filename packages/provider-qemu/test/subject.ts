@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { arch, tmpdir } from 'node:os'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Base, PluginManifest, Provider, ProviderContext } from '@holm/core'
 import { createRunner } from '@holm/core/host'
 import { createTestContext } from '@holm/testkit'
@@ -26,7 +27,7 @@ export interface TestSubject {
 }
 
 /** Kernels are kept between runs of the tests: the first fetches one. */
-export const cache = path.join(tmpdir(), 'holm-test-qemu-cache')
+export const cache = fileURLToPath(new URL('../../../.cache/qemu', import.meta.url))
 
 export function providerOver(data: string, kernels = cache): Provider {
   return createQemuProvider({
