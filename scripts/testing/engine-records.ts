@@ -47,18 +47,29 @@ export async function cleanUp(record: EngineRecord): Promise<void> {
   await endProcesses(record)
   await unmountBelow(record)
   if (record.network) await removeNetwork(record.network)
-  for (const network of bridgesBelow(record.run)) await removeNetwork(network)
+  for (const bridge of bridgesBelow(record.run)) await removeBridge(bridge)
   for (const folder of [record.run, record.data])
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   rmSync(join(recordsFolder, recordName(record)), { force: true })
 }
 
 /** Bridges of environments that tests made and did not remove: their data is below the engine's run folder. */
-function bridgesBelow(run: string): TestNetwork[] {
-  return globSync('**/network/config.json', { cwd: run }).map((file) => {
-    const { bridge, subnet } = JSON.parse(readFileSync(join(run, file), 'utf8')) as TestNetwork
-    return { bridge, subnet, address: '' }
-  })
+function bridgesBelow(run: string): string[] {
+  return globSync('**/network/config.json', { cwd: run }).map(
+    (file) => (JSON.parse(readFileSync(join(run, file), 'utf8')) as TestNetwork).bridge,
+  )
+}
+
+/** With the rules that name it in their comment. */
+async function removeBridge(bridge: string): Promise<void> {
+  for (const table of ['nat', 'filter']) {
+    const { output } = await runCommand(['iptables', '-w', '-t', table, '-S'])
+    for (const line of output.split('\n').filter((each) => each.includes(`"holm ${bridge}"`))) {
+      const words = (line.match(/"[^"]*"|\S+/g) ?? []).map((word) => word.replaceAll('"', ''))
+      await runCommand(['iptables', '-w', '-t', table, '-D', ...words.slice(1)])
+    }
+  }
+  await runCommand(['ip', 'link', 'del', bridge])
 }
 
 async function endProcesses(record: EngineRecord): Promise<void> {
