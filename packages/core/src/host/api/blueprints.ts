@@ -1,9 +1,16 @@
 import { copyFile, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import { HolmError } from '../../errors.ts'
+import { HolmError, isHolmError } from '../../errors.ts'
 import type { HostApi } from '../../host-api.ts'
+import type { Provider } from '../../provider.ts'
 import type { EnvironmentSpec } from '../../spec.ts'
-import { listBuiltins, slugify, toSpec, type LoadedBlueprint } from '../blueprint/index.ts'
+import {
+  assertProviderOptions,
+  listBuiltins,
+  slugify,
+  toSpec,
+  type LoadedBlueprint,
+} from '../blueprint/index.ts'
 import type { HostContext } from '../context.ts'
 import { loadResolved } from '../environment/plan.ts'
 import { resolveFolder } from '../real-folder.ts'
@@ -19,7 +26,9 @@ export function createBlueprintsApi(host: HostContext): HostApi['blueprints'] {
     },
     async validate(reference, { cwd } = {}) {
       const loaded = await load(reference, cwd)
-      return { source: loaded.source, warnings: specOf(host, loaded).warnings }
+      const { spec, warnings } = specOf(host, loaded)
+      await assertSections(host, spec)
+      return { source: loaded.source, warnings }
     },
     init: (options) => initBlueprint(options),
   }
@@ -36,6 +45,24 @@ function specOf(
       ? ({ kind: 'host' } as const)
       : ({ kind: 'image', reference } as const)
   return toSpec(loaded, { base, env: host.env })
+}
+
+/** Every section of a provider, by that provider's own schema; of one that does not run on this system, only that there is such a provider. */
+async function assertSections(host: HostContext, spec: EnvironmentSpec): Promise<void> {
+  const installed = host.registry.ids('provider')
+  for (const id of Object.keys(spec.options)) {
+    const provider = installed.includes(id) ? await providerHere(host, id) : undefined
+    await assertProviderOptions(spec, provider?.id ?? '', provider?.optionsSchema, installed)
+  }
+}
+
+async function providerHere(host: HostContext, id: string): Promise<Provider | undefined> {
+  try {
+    return await host.provider(id)
+  } catch (error) {
+    if (isHolmError(error, 'HOLM_PLUGIN_PLATFORM')) return undefined
+    throw error
+  }
 }
 
 async function initBlueprint({
