@@ -45,7 +45,7 @@ export interface UpResult {
 
 export interface ProviderSelection {
   readonly provider: string
-  /** One sentence: "docker: best usable provider that takes image bases". */
+  /** One sentence: "docker: the first usable one that fits (container)". */
   readonly reason: string
   readonly considered: readonly {
     readonly id: string

@@ -82,7 +82,7 @@ describe('selectProvider', () => {
     const { selection } = select({ docker: usable, sandbox: usable }, both)
     await expect(selection).resolves.toMatchObject({
       provider: 'docker',
-      reason: expect.stringContaining('docker: best usable provider'),
+      reason: 'docker: the first usable one that fits (container)',
     })
   })
 
@@ -95,9 +95,11 @@ describe('selectProvider', () => {
     ])
     await expect(selection).resolves.toMatchObject({
       provider: 'docker',
-      reason:
-        'docker: best usable provider that fits (container); containerd comes after it; sandbox comes after it',
-      considered: [{ id: 'docker', fits: true }, { id: 'containerd' }, { id: 'sandbox' }],
+      considered: [
+        { id: 'docker', fits: true },
+        { id: 'containerd', fits: false, reasons: ['comes after it'] },
+        { id: 'sandbox', fits: false, reasons: ['comes after it'] },
+      ],
     })
     expect(probed).toEqual(['docker'])
   })
@@ -106,7 +108,7 @@ describe('selectProvider', () => {
     const { selection } = select({ docker: broken, sandbox: usable }, both)
     await expect(selection).resolves.toMatchObject({
       provider: 'sandbox',
-      reason: expect.stringContaining('no daemon answers'),
+      considered: [{ id: 'docker', reasons: ['not usable: no daemon answers'] }, { id: 'sandbox' }],
     })
   })
 
@@ -115,7 +117,10 @@ describe('selectProvider', () => {
     const { selection, probed } = select({ docker: usable, sandbox: usable }, candidates)
     await expect(selection).resolves.toMatchObject({
       provider: 'sandbox',
-      reason: 'sandbox: best usable provider that fits (process); docker has no base x',
+      considered: [
+        { id: 'docker', fits: false, reasons: ['has no base x'] },
+        { id: 'sandbox', fits: true },
+      ],
     })
     expect(probed).toEqual(['sandbox'])
   })

@@ -100,7 +100,7 @@ async function letChoose(
 function takeBest(probed: readonly ProviderCandidate[]): ProviderSelection {
   const considered = listConsidered(probed)
   const best = probed.find((candidate) => candidate.fits)
-  if (best) return { provider: best.id, reason: reasonOf(best, probed), considered }
+  if (best) return { provider: best.id, reason: reasonOf(best), considered }
   throw noProvider(considered)
 }
 
@@ -140,10 +140,7 @@ async function probeCandidate(
   return { id, traits, probe, fits: probe.usable, reasons }
 }
 
-function reasonOf(best: ProviderCandidate, all: readonly ProviderCandidate[]): string {
-  const others = all.filter((candidate) => candidate.id !== best.id)
-  const why = others.map(({ id, fits, reasons }) =>
-    fits ? `${id} comes after it` : `${id} ${reasons.join(', ')}`,
-  )
-  return [`${best.id}: best usable provider that fits (${best.traits.isolation})`, ...why].join('; ')
+/** Why the others did not do stands in `considered`. */
+function reasonOf({ id, traits }: ProviderCandidate): string {
+  return `${id}: the first usable one that fits (${traits.isolation})`
 }
