@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import SlowFirst from './scripts/testing/slow-first.ts'
 
 // Source instead of dist: a test never sees a stale build.
 const conditions = ['holm-source', 'node', 'import', 'module', 'default']
@@ -9,6 +10,7 @@ const live = ['packages/*/test/**/*.live.test.ts', 'e2e/**/*.test.ts']
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: SlowFirst },
     projects: [
       {
         resolve,
