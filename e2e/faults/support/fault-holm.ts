@@ -115,6 +115,8 @@ export async function listResidue(holm: FaultHolm, host = engine): Promise<strin
   const files = listFolder(home, ['cache'])
     .filter((line) => /\/(environments|trash)\/.|\/volumes\/./.test(line) || / (file|link) /.test(line))
     .filter((line) => !/^data\/(bases\/|state\.db)/.test(line))
+    // What a provider keeps for all environments: disks made of bases, what the machine can do, networks that are none.
+    .filter((line) => !/^data\/plugins-data\/[^/]+\/(\.bases\/|[^/]+\/(layering|networks)\.json )/.test(line))
   const rows = existsSync(join(home, 'data', 'state.db')) ? listStateRows(home) : []
   return [
     ...(await listEngineTraces(host, namespace)),
