@@ -10,7 +10,7 @@ import { parseFailure } from './engine-errors.ts'
 import { baseReference, ignoreMissing, prepareBase } from './images.ts'
 import { containerName, label } from './names.ts'
 import { releaseNetwork, resolveNetwork } from './networks.ts'
-import { parseInspect, sameLabels } from './parse.ts'
+import { parseCreated, parseInspect, sameLabels } from './parse.ts'
 
 export interface CreateRequest {
   readonly spec: EnvironmentSpec
@@ -52,14 +52,13 @@ export async function createEnvironment(
     Labels: { ...config.Labels, ...request.labels },
   }
   try {
-    return await engine.use({ ctx, action: `create ${spec.name}` }, (docker, abortSignal) =>
+    return await engine.use({ ctx, action: `create ${spec.name}` }, (docker) =>
       createContainer({
         engine,
         docker,
         spec,
         options,
         ctx,
-        abortSignal,
         fetch: request.image === undefined,
       }),
     )
@@ -89,7 +88,6 @@ interface Attempt {
   readonly spec: EnvironmentSpec
   readonly options: ContainerCreateOptions
   readonly ctx: ProviderContext
-  readonly abortSignal: AbortSignal
   /** The base may be fetched when it is missing. */
   readonly fetch: boolean
 }
@@ -100,7 +98,7 @@ async function createContainer(attempt: Attempt): Promise<EnvironmentState> {
     // Not abortable: an aborted request may still create the container, and nobody would know its id.
     const container = await docker.createContainer(options)
     assertNotAborted(ctx.signal)
-    return parseInspect(await container.inspect({ abortSignal: attempt.abortSignal }), spec.name)
+    return parseCreated(options, { id: container.id, name: spec.name })
   } catch (error) {
     return await recover(attempt, error)
   }

@@ -1,5 +1,5 @@
 import type { AppliedLimit, EnvironmentState, EnvironmentStatus, LimitName, PortBinding } from '@holm/core'
-import type { ContainerInfo, ContainerInspectInfo } from 'dockerode'
+import type { ContainerCreateOptions, ContainerInfo, ContainerInspectInfo } from 'dockerode'
 import { label } from './names.ts'
 
 /** Provider id in every state. */
@@ -27,6 +27,26 @@ export function parseInspect(info: ContainerInspectInfo, name: string): Environm
     limits: parseLimits(
       { ...parseJson(labels[label.limits]), ...resizedLimits(info.HostConfig) },
       (info.HostConfig.StorageOpt ?? {})['size'] !== undefined,
+    ),
+  }
+}
+
+/** Pure: a container that was made with these options a moment ago, without asking the engine again. */
+export function parseCreated(
+  { Labels: labels = {}, User: user, HostConfig: hostConfig = {} }: ContainerCreateOptions,
+  { id, name }: { readonly id: string; readonly name: string },
+): EnvironmentState {
+  return {
+    name,
+    provider: providerId,
+    status: 'stopped',
+    id,
+    ...defaultUser(labels[label.user] || user),
+    labels: specLabels(labels),
+    ports: [],
+    limits: parseLimits(
+      { ...parseJson(labels[label.limits]), ...resizedLimits(hostConfig) },
+      (hostConfig.StorageOpt ?? {})['size'] !== undefined,
     ),
   }
 }
