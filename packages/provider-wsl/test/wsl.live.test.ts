@@ -134,9 +134,9 @@ describe.skipIf(reason !== undefined)('wsl, the tool itself (stand-in)', () => {
     const source = path.join(world.root, "mnt/c/Users/It is 'me'")
     mkdirSync(source, { recursive: true })
     writeFileSync(path.join(source, 'file'), 'on the drive')
-    const mounts = [{ type: 'bind', source, target: '/work', readonly: false } as const]
+    const mounts = [{ type: 'bind', source, target: '/mounted', readonly: false } as const]
     await start({ mounts, options: { wsl: { sections: { automount: { root: '/win/' } } } } })
-    expect((await run(['cat', '/work/file'])).text).toBe('on the drive')
+    expect((await run(['cat', '/mounted/file'])).text).toBe('on the drive')
     expect((await run(['sh', '-c', 'ls /win'])).text).toBe('c\n')
   })
 
@@ -320,7 +320,7 @@ describe.skipIf(reason !== undefined)('wsl, the tool itself (stand-in)', () => {
   it('nothing is left mounted or running', async () => {
     const shown = path.join(world.root, 'mnt/wsl/holm/test')
     const source = await mkdtemp(path.join(tmpdir(), 'holm-wsl-source-'))
-    await start({ mounts: [{ type: 'bind', source, target: '/work', readonly: false }] })
+    await start({ mounts: [{ type: 'bind', source, target: '/mounted', readonly: false }] })
     expect(readdirSync(shown)).toEqual(['box'])
     await world.provider.remove('box', { volumes: true }, context())
     expect(readdirSync(shown)).toEqual([])

@@ -1,5 +1,5 @@
-import { realpath, rm, stat } from 'node:fs/promises'
-import { join, relative, resolve as resolvePath, isAbsolute } from 'node:path'
+import { rm, stat } from 'node:fs/promises'
+import { join, resolve as resolvePath } from 'node:path'
 import { HolmError } from '../../errors.ts'
 import { catalogue } from './catalogue.ts'
 import { checksumOf } from './checksum.ts'
@@ -7,6 +7,7 @@ import { loadEntries, loadEntry, readJson, removeEntry, saveEntry, writeJson } f
 import { assertBaseName, findCatalogueEntry, isImageLike } from './reference.ts'
 import { resolveBase } from './resolve.ts'
 import { assertRootfsFolder, assertRootfsTar } from './rootfs.ts'
+import { isReallyBelow } from '../inside-folder.ts'
 import type { Base } from '../../spec.ts'
 import type { BaseEntry } from '../../host-api.ts'
 import type { ProgressUpdate } from '../../provider.ts'
@@ -196,7 +197,7 @@ async function removeBase(
   const entry = await loadEntry(folders.entries, name)
   if (entry) {
     await removeEntry(folders.entries, name)
-    if (entry.rootfs && (await isInside(entry.rootfs.path, folders.cache)))
+    if (entry.rootfs && isReallyBelow(folders.cache, entry.rootfs.path))
       await rm(entry.rootfs.path, { force: true })
     return viewLocal(entry)
   }
@@ -210,11 +211,4 @@ async function removeBase(
   throw new HolmError('HOLM_BASE_NOT_FOUND', `base ${name} ${why}`, {
     hint: 'See holm base list for the local ones.',
   })
-}
-
-async function isInside(path: string, folder: string): Promise<boolean> {
-  const real = await Promise.all([realpath(path), realpath(folder)]).catch(() => undefined)
-  if (!real) return false
-  const way = relative(real[1], real[0])
-  return way !== '' && !way.startsWith('..') && !isAbsolute(way)
 }

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, chown, lstat, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
-import { basename, dirname, isAbsolute, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { HolmError, assertNotAborted } from '../../errors.ts'
 import type { BindMount, EnvironmentSpec } from '../../spec.ts'
 import type { HostContext } from '../context.ts'
+import { isReallyBelow, realAsFar } from '../inside-folder.ts'
 import type { Operation } from '../operation.ts'
 import type { SavedMount, Swap } from '../state/index.ts'
 
@@ -20,14 +21,9 @@ export function writableMounts({ mounts }: EnvironmentSpec): readonly BindMount[
   return binds.filter(
     (mount, index) =>
       !binds.some((other, at) =>
-        other.source === mount.source ? at < index : isInside(other.source, mount.source),
+        other.source === mount.source ? at < index : isReallyBelow(other.source, mount.source),
       ),
   )
-}
-
-function isInside(folder: string, path: string): boolean {
-  const way = relative(folder, path)
-  return way !== '' && !way.startsWith('..') && !isAbsolute(way)
 }
 
 /** One tar for each mount, with owners, modes, links and everything in it. */
@@ -59,8 +55,9 @@ export async function packMount(
   { source, kind, archive }: Packing,
 ): Promise<void> {
   const folder = kind === 'folder' ? source : dirname(source)
-  const own = isInside(source, host.paths.data) ? [`./${relative(source, host.paths.data)}`] : []
-  if (own.length > 0) operation.warn(`${host.paths.data} lies in ${source} and is not saved with it`)
+  const { data } = host.paths
+  const own = isReallyBelow(source, data) ? [`./${relative(realAsFar(source), realAsFar(data))}`] : []
+  if (own.length > 0) operation.warn(`${data} lies in ${source} and is not saved with it`)
   const gnu = host.platform === 'linux' ? ['--sparse', '--numeric-owner', '--xattrs', '--anchored'] : []
   const argv = [
     'tar',
@@ -68,7 +65,10 @@ export async function packMount(
     '--file',
     archive,
     ...gnu,
+    // A name with a bracket in it is a name.
+    ...(host.platform === 'linux' ? ['--no-wildcards'] : []),
     ...own.map((path) => `--exclude=${path}`),
+    ...(host.platform === 'linux' ? ['--wildcards'] : []),
     `--exclude=./${stagePrefix}*`,
     '-C',
     folder,
@@ -126,10 +126,12 @@ export async function stageSwap(
   const present = swap.kind === 'folder' ? await readdir(swap.source) : [basename(saved.source)]
   const kept = new Set([basename(swap.stage)])
   // holm's own data stays where it is, also when the project holds it.
-  const before = present.filter(
-    (name) => !kept.has(name) && join(swap.source, name) !== data && !isInside(join(swap.source, name), data),
-  )
+  const before = present.filter((name) => !kept.has(name) && !holdsData(join(swap.source, name), data))
   return { ...swap, before }
+}
+
+function holdsData(path: string, data: string): boolean {
+  return realAsFar(path) === realAsFar(data) || isReallyBelow(path, data)
 }
 
 /** Exchanges the content by renames. Begun again after an interruption it goes on where it was. */

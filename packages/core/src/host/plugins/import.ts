@@ -1,9 +1,10 @@
 import { realpathSync } from 'node:fs'
 import { registerHooks } from 'node:module'
-import { dirname, isAbsolute, join, relative, sep } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { HolmError } from '../../errors.ts'
 import type { PluginDefinition } from '../../plugin.ts'
+import { isBelow } from '../inside-folder.ts'
 import type { PluginDescriptor } from './descriptor.ts'
 
 /** The plugin's default export. HOLM_PLUGIN_LOAD when importing throws, HOLM_PLUGIN_INVALID when it is no definition. */
@@ -45,7 +46,7 @@ export function resolveEntry({ name, path, manifest, unlisted }: PluginDescripto
   const entry = join(path, manifest.entry)
   try {
     const real = realpathSync(entry)
-    if (isInside(realpathSync(path), real)) return real
+    if (isBelow(realpathSync(path), real)) return real
     throw new HolmError(
       'HOLM_PLUGIN_INVALID',
       `entry ${entry} of ${name} leads outside the package, to ${real}`,
@@ -66,11 +67,6 @@ export function resolveEntry({ name, path, manifest, unlisted }: PluginDescripto
 
 function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
-}
-
-function isInside(folder: string, path: string): boolean {
-  const way = relative(folder, path)
-  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)
 }
 
 const contractUrls = new Map<string, string>()
@@ -110,5 +106,5 @@ function findOwn(specifier: string): string | undefined {
 function isServed(parent: string | undefined): boolean {
   if (!parent?.startsWith('file:')) return false
   const path = fileURLToPath(parent)
-  return [...served].some((folder) => isInside(folder, path))
+  return [...served].some((folder) => isBelow(folder, path))
 }
