@@ -62,3 +62,15 @@ it('names the port of this machine that somebody has, where nothing maps ports',
     details: { port: 81 },
   })
 })
+
+it('takes a port for free that only others who try it hold for a moment', async () => {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const spec = createSpec({ ports: [request(port)] })
+  await expect(assertPortsFree(spec)).rejects.toMatchObject({ code: 'HOLM_PORT_TAKEN', details: { port } })
+  await new Promise((resolve) => server.close(resolve))
+  await expect(Promise.all(Array.from({ length: 200 }, () => assertPortsFree(spec)))).resolves.toHaveLength(
+    200,
+  )
+})

@@ -1,4 +1,5 @@
 import { createServer } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { HolmError } from '../../errors.ts'
 import type { EnvironmentSpec, PortRequest } from '../../spec.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
@@ -61,10 +62,22 @@ function canBind(port: number, host: string): Promise<boolean> {
   })
 }
 
+/** How often, and at most how many milliseconds apart, a port is tried that another holm may be trying just now. */
+const tries = { count: 10, apart: 50 }
+
+/** Whether the port can be bound: one that cannot is asked for again, as two who try it at the same moment both fail. */
+async function canBindSoon(port: number, host: string): Promise<boolean> {
+  for (let left = tries.count; left > 0; left -= 1) {
+    if (await canBind(port, host)) return true
+    await setTimeout(Math.random() * tries.apart)
+  }
+  return false
+}
+
 /** HOLM_PORT_TAKEN unless every port that will listen on this machine as it is can still be bound. */
 export async function assertPortsFree(
   spec: EnvironmentSpec,
-  isFree: (port: number, address: string) => Promise<boolean> = canBind,
+  isFree: (port: number, address: string) => Promise<boolean> = canBindSoon,
 ): Promise<void> {
   for (const { host, container, hostIp, protocol } of spec.ports) {
     const port = host ?? container
