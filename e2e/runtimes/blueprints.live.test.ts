@@ -1,5 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Blueprint } from '@holm/core'
+import { afterAll, beforeAll, describe, test } from 'vitest'
 import { createFaultHolm, expectCode, type FaultHolm } from '../faults/support/fault-holm.ts'
 import { runtimes, whyNot } from '../support/runtimes.ts'
 
@@ -49,10 +48,6 @@ async function bringUp(
   }: { readonly blueprint: string; readonly provider: string; readonly base: string },
 ): Promise<void> {
   await expectCode(holm, ['up', blueprint, '--provider', provider, '--base', base], { exit: 0, ...options })
-  const { stdout } = await expectCode(holm, ['blueprint', 'show', blueprint, '--json'], 0)
-  const { check } = (JSON.parse(stdout) as { blueprint: Blueprint }).blueprint
-  const argv = typeof check === 'string' ? ['sh', '-c', check] : [...(check ?? [])]
-  expect(argv.length).toBeGreaterThan(0)
-  await expectCode(holm, ['exec', blueprint, '--', ...argv], { exit: 0, ...options })
+  await expectCode(holm, ['check', blueprint], { exit: 0, ...options })
   await expectCode(holm, ['destroy', blueprint, '--yes', '--volumes'], { exit: 0, ...options })
 }

@@ -80,6 +80,9 @@ export interface ExecOptions extends CallOptions, ExecRequest {
   readonly projectFolder?: string
 }
 
+/** As with `exec`; the program is the blueprint's. */
+export type CheckOptions = Omit<ExecOptions, 'argv' | 'stdin' | 'pty'>
+
 export interface ProviderInfo {
   readonly id: string
   readonly plugin: string
@@ -145,6 +148,11 @@ export interface HostApi extends CopiesApi {
   /** One environment; HOLM_ENVIRONMENT_NOT_FOUND for an unknown name. */
   status(name?: string, options?: CallOptions & { readonly projectFolder?: string }): Promise<EnvironmentInfo>
   exec(options: ExecOptions): Promise<Process>
+  /**
+   * Starts the blueprint's `check` in the environment: exit code 0 means that it works. HOLM_USAGE where the blueprint
+   * declares none.
+   */
+  check(options?: CheckOptions): Promise<Process>
   logs(
     name: string | undefined,
     options: LogsOptions & CallOptions & { readonly projectFolder?: string },

@@ -20,6 +20,7 @@ describe('help', () => {
         status              Show one environment: state, ports, limits and what is looser than the defaults.
         exec                Run a program inside an environment.
         shell               Open a shell inside an environment.
+        check               Run the blueprint's check inside, to see that the environment works.
         logs                Show what an environment wrote.
         start               Start a stopped environment, its files as they were.
         stop                Stop an environment and keep its files.

@@ -3,6 +3,7 @@ import { exportCommand, importCommand } from './archive.ts'
 import { baseAdd, baseBuild, baseImport, baseList, baseRemove } from './base.ts'
 import { blueprintList, blueprintShow, blueprintValidate } from './blueprint.ts'
 import { build } from './build.ts'
+import { check } from './check.ts'
 import { clone } from './clone.ts'
 import { createComplete } from './complete.ts'
 import { completion } from './completion.ts'
@@ -35,6 +36,7 @@ export const builtins: readonly BuiltinCommand[] = [
   status,
   exec,
   shell,
+  check,
   logs,
   start,
   stop,

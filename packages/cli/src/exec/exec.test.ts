@@ -131,3 +131,34 @@ describe('holm shell', () => {
     expect(await runHolm(['shell', '--json'], { host: {} })).toMatchObject({ code: 2 })
   })
 })
+
+describe('holm check', () => {
+  const failing = (): Promise<Process> => {
+    const program = createFakeProcess()
+    setImmediate(() => {
+      program.stdout.write('pytest is missing\n')
+      program.end({ code: 3 })
+    })
+    return Promise.resolve(program)
+  }
+
+  it('prints what the check prints, and ends with its code', async () => {
+    const seen: unknown[] = []
+    const host: Pick<HostApi, 'check'> = {
+      check: (options) => {
+        seen.push(options)
+        return failing()
+      },
+    }
+    expect(await runHolm(['check'], { host })).toMatchObject({ code: 3, stdout: 'pytest is missing\n' })
+    await runHolm(['check', 'web'], { host, columns: 100 })
+    expect(seen).toMatchObject([{ projectFolder: '/project' }, { environment: 'web' }])
+    expect(seen[1]).not.toHaveProperty('pty')
+  })
+
+  it('is one document with --json', async () => {
+    const run = await runHolm(['check', '--json'], { host: { check: failing }, stdin: '' })
+    expect(run.code).toBe(3)
+    expect(JSON.parse(run.stdout)).toMatchObject({ exitCode: 3, stdout: 'pytest is missing\n' })
+  })
+})

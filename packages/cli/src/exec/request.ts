@@ -42,7 +42,7 @@ export function parseEnvironment(
 
 /** Starts the program inside and stays with it to its end; its exit code becomes holm's. */
 export async function runInside(input: BuiltinInput, argv: readonly string[]): Promise<BuiltinResult> {
-  const { args, flags, host, streams, signal, terminal, env } = input
+  const { args, flags, host, streams, signal, env } = input
   const pty = choosePty(input)
   const options: ExecOptions = {
     argv,
@@ -57,9 +57,18 @@ export async function runInside(input: BuiltinInput, argv: readonly string[]): P
     ...(pty ? { pty: readSize(streams.stdout) } : {}),
     signal,
   }
-  const program = await host.exec(options)
-  if (terminal.json) return runCaptured(input, program)
-  const exit = await attachProcess(program, { streams, pty, takeSignals: input.takeSignals })
+  return followProgram(input, await host.exec(options), pty)
+}
+
+/** Stays with a program to its end: what it prints passes through, or with --json becomes the document. */
+export async function followProgram(
+  input: BuiltinInput,
+  program: Process,
+  pty: boolean,
+): Promise<BuiltinResult> {
+  if (input.terminal.json) return runCaptured(input, program)
+  const { streams, takeSignals } = input
+  const exit = await attachProcess(program, { streams, pty, takeSignals })
   return { data: exit, text: '', exitCode: exit.code }
 }
 

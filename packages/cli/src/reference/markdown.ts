@@ -17,7 +17,7 @@ export function renderCommandsPage(tables: readonly CommandTable[]): string {
     [
       '# Commands',
       'Generated from the command definitions in `packages/cli/src/commands`; do not edit. `holm COMMAND --help` says the same.',
-      'Exit codes are those of [errors](errors.md); `exec` and `shell` end with the code of the program inside, ' +
+      'Exit codes are those of [errors](errors.md); `exec`, `shell` and `check` end with the code of the program inside, ' +
         '`doctor` with 1 when a check failed.',
       '## Flags of every command',
       renderFlags(globalFlags),

@@ -7,6 +7,7 @@ import { createProvidersApi } from './api/providers.ts'
 import { checkMachine } from './api/doctor.ts'
 import type { HostContext } from './context.ts'
 import { createContext, healState, type HostOptions } from './create-context.ts'
+import { checkIn } from './environment/check.ts'
 import { destroyEnvironment } from './environment/destroy.ts'
 import { execIn } from './environment/exec.ts'
 import { readLogs, startEnvironment, statusOf, stopEnvironment } from './environment/manage.ts'
@@ -29,6 +30,7 @@ function createApi(host: HostContext, close: () => Promise<void>): HostApi {
     list: (options = {}) => healed((sound) => listEnvironments(sound, options)),
     status: (name, options = {}) => healed((sound) => statusOf(sound, name, options)),
     exec: (options) => healed((sound) => execIn(sound, options)),
+    check: (options = {}) => healed((sound) => checkIn(sound, options)),
     async *logs(name, options) {
       yield* readLogs(await healed(async (sound) => sound), name, options)
     },

@@ -80,7 +80,7 @@ export const blueprintKeys: Readonly<Record<string, string>> = {
   'lifecycle.postStart.*': 'One command of the parallel group.',
   'lifecycle.postAttach.*': 'One command of the parallel group.',
   check:
-    'Command whose success shows that the environment works, for people and programs that read it; `holm up` does not run it.',
+    'Command whose success shows that the environment works: `holm check` runs it inside, `holm up` does not.',
   services: 'Long-running commands, by name.',
   'services.*': 'One service.',
   'services.*.command': 'A string is given to a shell, a list runs without one.',

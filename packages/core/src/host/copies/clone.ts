@@ -129,7 +129,7 @@ function draftOf({ host, found: { record }, spec: given, name, options }: Clonin
   const hostname = given.hostname === given.name ? name : given.hostname
   const bare: EnvironmentSpec = { ...given, name, hostname, origin, ports: freePorts(given) }
   const labels = labelsOf({ namespace: host.namespace, spec: bare, hash: record.hash })
-  const { runtimeUser, user, workdir, userEnv } = record.details
+  const { runtimeUser, user, workdir, userEnv, check } = record.details
   return {
     ...record,
     name,
@@ -141,6 +141,7 @@ function draftOf({ host, found: { record }, spec: given, name, options }: Clonin
       blueprint: record.details.blueprint,
       spec: { ...bare, labels },
       ...(userEnv && { userEnv }),
+      ...(check && { check }),
       ...(user !== undefined && { user }),
       ...(runtimeUser !== undefined && { runtimeUser }),
       ...(workdir !== undefined && { workdir }),

@@ -7,8 +7,9 @@ import type { HostContext } from '../context.ts'
 import { provisionEnvironment } from '../environment/create.ts'
 import { infoOf } from '../environment/info.ts'
 import { findEnvironment } from '../environment/manage.ts'
-import { loadResolved, planUp } from '../environment/plan.ts'
+import { planUp } from '../environment/plan.ts'
 import { readSecrets } from '../environment/secrets.ts'
+import { hasOwnSource, loadSource } from '../environment/source.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 
 const installed = ['packages', 'tools', 'scripts'] as const
@@ -20,6 +21,7 @@ export async function updateEnvironment(
   options: CallOptions & { readonly projectFolder?: string },
 ): Promise<UpdateResult> {
   const { record, provider, operation } = await findEnvironment(host, name, options)
+  assertOwnSource(record)
   const loaded = await loadSource(host, record)
   const identity = { loaded, name: record.name, record }
   const plan = await planUp({ host, identity, options: { provider: record.provider }, operation })
@@ -51,19 +53,17 @@ export async function updateEnvironment(
   })
 }
 
-async function loadSource(host: HostContext, record: EnvironmentRecord): ReturnType<typeof loadResolved> {
-  const { source, project, name } = record
-  if (source.startsWith('clone:') || source.startsWith('import:')) {
-    throw new HolmError(
-      'HOLM_USAGE',
-      `environment ${name} has no blueprint of its own: it is a ${source.split(':')[0]}`,
-      {
-        hint: 'Install what it needs with holm exec, or update its origin and clone that.',
-        details: { name, source },
-      },
-    )
-  }
-  return loadResolved(host, source.replace(/^builtin:/, ''), project === '' ? host.cwd : project)
+function assertOwnSource(record: EnvironmentRecord): void {
+  if (hasOwnSource(record)) return
+  const { name, source } = record
+  throw new HolmError(
+    'HOLM_USAGE',
+    `environment ${name} has no blueprint of its own: it is a ${source.split(':')[0]}`,
+    {
+      hint: 'Install what it needs with holm exec, or update its origin and clone that.',
+      details: { name, source },
+    },
+  )
 }
 
 function notRunning(name: string, status: string): HolmError {

@@ -216,6 +216,7 @@ function detailsOf(
     blueprint: spec.origin.blueprint,
     spec,
     declared: plan.spec,
+    ...(plan.loaded.check === undefined ? {} : { check: plan.loaded.check }),
     ...(userEnv === undefined ? {} : { userEnv }),
     ...(spec.exec.user === undefined ? {} : { user: spec.exec.user }),
     ...(spec.exec.workdir === undefined ? {} : { workdir: spec.exec.workdir }),

@@ -1,5 +1,5 @@
 export { chainScripts, listChain } from './chain.ts'
 export { provision, provisionWith } from './provision.ts'
-export { runStage } from './stage.ts'
+export { commandArgv, runStage } from './stage.ts'
 export { probeContainerEnv, probeUserEnv } from './user-env.ts'
 export type { Inside, InsideRequest, InsideResult, Reporter } from './inside.ts'

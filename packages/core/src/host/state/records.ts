@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { EnvironmentSpec } from '../../spec.ts'
+import type { CommandSpec, EnvironmentSpec } from '../../spec.ts'
 
 /** What holm wrote down about an environment. The runtime's labels are the truth for what exists. */
 export interface EnvironmentRecord {
@@ -21,6 +21,8 @@ export interface RecordDetails {
   readonly spec?: EnvironmentSpec
   /** The spec as the blueprint alone declares it, without what the base added: what a later `up` compares with. */
   readonly declared?: EnvironmentSpec
+  /** The blueprint's check, for copies: they have no blueprint of their own. */
+  readonly check?: CommandSpec
   /** Variables that the user's login shell sets inside (devcontainer's userEnvProbe). */
   readonly userEnv?: Readonly<Record<string, string>>
   readonly user?: string
