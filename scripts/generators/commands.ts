@@ -1,10 +1,13 @@
-import { builtins } from '../../packages/cli/src/commands/index.ts'
 import { renderCommandsPage } from '../../packages/cli/src/reference/markdown.ts'
 import type { Generator } from '../generate.ts'
+import { shippedCommands } from '../shipped-commands.ts'
 
 const commands: Generator = {
   name: 'commands',
-  generate: () => Promise.resolve({ 'docs/reference/commands.md': renderCommandsPage(builtins) }),
+  generate: () =>
+    Promise.resolve({
+      'docs/reference/commands.md': renderCommandsPage(shippedCommands),
+    }),
 }
 
 export default commands

@@ -3,7 +3,6 @@ import type { Streams } from './streams.ts'
 
 /** A command without its code: all that help, completion, man pages and the reference need. */
 export type CommandTable = Omit<CommandDefinition, 'run'> & {
-  readonly aliases?: readonly string[]
   /** Heading of the root help it stands under; plugin commands have none. */
   readonly group?: CommandGroup
   readonly plugin?: string
@@ -11,6 +10,7 @@ export type CommandTable = Omit<CommandDefinition, 'run'> & {
 
 export const commandGroups = [
   'Environments',
+  'Workspaces',
   'Images and copies',
   'Blueprints and bases',
   'Machine',
@@ -31,7 +31,6 @@ export interface BuiltinInput extends CommandInput {
 }
 
 export interface BuiltinCommand extends CommandDefinition {
-  readonly aliases?: readonly string[]
   readonly group?: CommandGroup
   /** Runs without a host; touching `input.host` is then a bug. */
   readonly hostless?: true

@@ -263,4 +263,29 @@ describe('plugins', () => {
     const help = await runHolm(['hello', '--help'], { host: { commands: { list: commands.list } } })
     expect(help.stdout).toContain('--loud')
   })
+
+  it('go on with a command of holm’s own, with its exit code and the flags that hold for all', async () => {
+    const next = {
+      ...table,
+      id: 'hello there',
+      aliases: ['hi there'],
+      run: () => Promise.resolve({ data: null, next: ['status', 'web'] }),
+    }
+    const host = {
+      commands: { list: () => Promise.resolve([next]), load: () => Promise.resolve(next) },
+      status: (name?: string) =>
+        name === 'web' ? Promise.resolve(environment) : Promise.reject(new Error('another name')),
+    }
+    const json = await runHolm(['hi', 'there', '--json'], { host })
+    expect(JSON.parse(json.stdout)).toMatchObject({ name: 'web' })
+    const missing = { ...host, status: refuse(new HolmError('HOLM_ENVIRONMENT_NOT_FOUND', 'gone')) }
+    expect(await runHolm(['hello', 'there'], { host: missing })).toMatchObject({
+      code: 7,
+      stdout: '',
+      closed: 1,
+    })
+    const between = await runHolm(['hello', '--json', 'there'], { host })
+    expect(JSON.parse(between.stdout)).toMatchObject({ name: 'web' })
+    expect((await runHolm(['hi'], { host })).stdout).toContain('hello there')
+  })
 })

@@ -104,13 +104,20 @@ async function runCommandLine(run: Run): Promise<number> {
   }
   const { definition, words } = found
   const input = await createInput(run, { definition, words })
-  const result = (await definition.run(input)) ?? { data: null, text: '' }
+  const result: CommandResult = (await definition.run(input)) ?? { data: null, text: '' }
   const escaped = run.interrupts.escaped()
   if (escaped) throw escaped
+  if (result.next) return runCommandLine({ ...run, line: nextLine(run, result.next) })
   run.progress.stop()
   await print(result, run)
   if (run.interrupts.signal.aborted && result.exitCode === undefined) return 130
   return result.exitCode ?? 0
+}
+
+/** Flags that hold for the whole of holm, `--json` above all, hold for what a command hands on to. */
+function nextLine({ line }: Run, argv: readonly string[]): CommandLine {
+  const next = parseCommandLine(argv)
+  return { ...next, globals: new Set([...line.globals, ...next.globals]) }
 }
 
 async function print(result: CommandResult, run: Run): Promise<void> {

@@ -7,6 +7,8 @@ import type { HostApi } from './host-api.ts'
 export interface CommandDefinition {
   /** Words separated by spaces: "up", "blueprint list". */
   readonly id: string
+  /** Other words for the same. */
+  readonly aliases?: readonly string[]
   readonly summary: string
   readonly description?: string
   readonly examples: readonly { readonly command: string; readonly description: string }[]
@@ -67,6 +69,8 @@ export interface CommandResult {
   readonly text?: string
   readonly table?: Table
   readonly exitCode?: number
+  /** Goes on with this command line of holm's own, whose result then counts; nothing of this one is shown. */
+  readonly next?: readonly string[]
 }
 
 export interface Table {

@@ -1,7 +1,7 @@
 import type { Blueprint } from './blueprint.ts'
 import type { CommandDefinition } from './command.ts'
 import type { CopiesApi } from './copies-api.ts'
-import type { EnvironmentSpec } from './spec.ts'
+import type { EnvironmentSpec, SpecOverlay } from './spec.ts'
 import type { FacetName, LogChunk, LogsOptions } from './facets.ts'
 import type { AppliedLimit, EnvironmentState, ExecRequest, PortBinding, Probe, Traits } from './provider.ts'
 import type { ErrorCode } from './errors.ts'
@@ -23,11 +23,15 @@ export interface UpOptions extends CallOptions {
   readonly provider?: string
   /** Overrides the blueprint's base. */
   readonly base?: string
+  /** Added to the blueprint; absent: what the environment was made with. */
+  readonly overlay?: SpecOverlay
   /** Remove the environment and make it anew. */
   readonly recreate?: boolean
   /** Leave a failed environment for a look inside, instead of removing it. */
   readonly keep?: boolean
   readonly cwd?: string
+  /** The project folder, absolute, where it is not the blueprint's own: a worktree, for example. */
+  readonly project?: string
 }
 
 export interface UpResult {

@@ -7,6 +7,7 @@ export type {
   PluginKinds,
   PluginManifest,
   PluginPaths,
+  PluginRecords,
 } from './plugin.ts'
 export type { AiBackend, EditorIntegration, Mesh } from './kinds.ts'
 export {

@@ -4,6 +4,7 @@ import type { FacetName } from './facets.ts'
 import type { HookName, HookTap } from './hooks.ts'
 import type { HostApi } from './host-api.ts'
 import type { Logger, Provider, Traits } from './provider.ts'
+import type { Runner } from './process.ts'
 import type { StandardSchema } from './standard-schema.ts'
 
 /** Version of this contract. Additive facets and hooks do not raise it. */
@@ -46,6 +47,20 @@ export interface PluginPaths {
 
 export type Dispose = () => void
 
+/** JSON documents by key, shared by all holm processes of a namespace. */
+export interface PluginRecords<Item> {
+  get(key: string): Item | undefined
+  /** By key. */
+  list(): readonly Item[]
+  put(key: string, item: Item): void
+  remove(key: string): void
+  /**
+   * Runs `work` while no other holm holds the same key. Another holder is HOLM_ENVIRONMENT_BUSY at once; the hold of a
+   * process that is gone is taken over.
+   */
+  hold<Result>(key: string, operation: string, work: () => Promise<Result>): Promise<Result>
+}
+
 /** Scoped to one plugin: everything registered here carries its name and is undone together when it is unloaded. */
 export interface PluginApi<Config = unknown> {
   readonly name: string
@@ -58,6 +73,10 @@ export interface PluginApi<Config = unknown> {
   /** Prefix of everything this holm makes in a runtime; two holms with different namespaces never see each other. */
   readonly namespace: string
   readonly log: Logger
+  /** Starts programs on this machine. */
+  readonly runner: Runner
+  /** Documents of this plugin's own, kept in holm's state file; none is made before the first is put. */
+  records<Item>(kind: string): PluginRecords<Item>
   /** Registers a factory; it is called at first use, at most once. */
   provide<Kind extends PluginKind>(kind: Kind, id: string, factory: () => PluginKinds[Kind]): Dispose
   hook<Name extends HookName>(name: Name, tap: HookTap<Name>, options?: { readonly stage?: number }): Dispose

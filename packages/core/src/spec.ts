@@ -173,6 +173,15 @@ export interface SpecOrigin {
   readonly project: string
 }
 
+/** What the caller of `up` adds to what the blueprint says. It is kept with the environment: a later `up` need not repeat it. */
+export interface SpecOverlay {
+  readonly mounts?: readonly Mount[]
+  /** Added to every exec. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Instead of the blueprint's, one by one. */
+  readonly resources?: Resources
+}
+
 export interface EnvironmentSpec {
   /** Lower-case letters, digits and hyphens, 1 to 40 characters; unique in a namespace. */
   readonly name: string

@@ -1,5 +1,6 @@
 // Run by plugin-minimal.test.ts in a process of its own: uses what is installed in a data folder, and prints what happened.
 import { createHooks } from '../src/host/hooks.ts'
+import { createRunner } from '../src/host/runner.ts'
 import { discoverPlugins } from '../src/host/plugins/discover.ts'
 import { createRegistry } from '../src/host/plugins/registry.ts'
 import type { CommandInput } from '../src/command.ts'
@@ -22,6 +23,10 @@ const registry = createRegistry({
     paths: { data: `${dataFolder}/plugins-data/${id}`, cache: `${dataFolder}/cache/${id}` },
     namespace: 'test',
     log: { debug() {}, info() {}, warn() {} },
+    runner: createRunner({ env: {} }),
+    records: () => {
+      throw new Error('this plugin keeps no records')
+    },
   }),
 })
 const methods = registry.bindMethods({} as HostApi)

@@ -17,14 +17,25 @@ export interface CommandLine {
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const dashes = argv.indexOf('--')
   const before = dashes === -1 ? argv : argv.slice(0, dashes)
-  const first = before.findIndex((word) => readGlobalFlag(word) === undefined)
-  const leading = first === -1 ? before : before.slice(0, first)
+  const first = countGlobals(before)
+  // Between a topic and its command: `holm blueprint --json list`.
+  const second = first + 1 + countGlobals(before.slice(first + 1))
   const globals = before.map(readGlobalFlag).filter((flag) => flag !== undefined)
   return {
-    words: first === -1 ? [] : [...before.slice(first), ...leading],
+    words: [
+      ...before.slice(first, first + 1),
+      ...before.slice(second),
+      ...(first === before.length ? [] : [...before.slice(0, first), ...before.slice(first + 1, second)]),
+    ],
     rest: dashes === -1 ? undefined : argv.slice(dashes + 1),
     globals: new Set(globals),
   }
+}
+
+/** How many words from the first on are flags of the whole of holm. */
+function countGlobals(words: readonly string[]): number {
+  const index = words.findIndex((word) => readGlobalFlag(word) === undefined)
+  return index === -1 ? words.length : index
 }
 
 export type Route =
@@ -48,7 +59,9 @@ export function findRoute(words: readonly string[], tables: readonly CommandTabl
 
 function findTopic(words: readonly string[], tables: readonly CommandTable[]): Route | undefined {
   const topic = words[0] ?? ''
-  const commands = tables.filter(({ id }) => id.startsWith(`${topic} `))
+  const commands = tables.filter(({ id, aliases = [] }) =>
+    [id, ...aliases].some((name) => name.startsWith(`${topic} `)),
+  )
   const next = words[1]
   if (commands.length === 0 || (next !== undefined && !next.startsWith('-'))) return undefined
   return { kind: 'topic', topic, commands }

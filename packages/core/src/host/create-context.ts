@@ -12,6 +12,7 @@ import { createOperation } from './operation.ts'
 import type { PluginDescriptor } from './plugins/descriptor.ts'
 import { discoverPlugins, type ConfiguredPlugin } from './plugins/discover.ts'
 import { createRegistry, type Registry } from './plugins/registry.ts'
+import { pluginRecords } from './plugins/records.ts'
 import type { PluginSurroundings } from './plugins/scope.ts'
 import { createRunner } from './runner.ts'
 import { openState, type State } from './state/index.ts'
@@ -69,7 +70,8 @@ export async function createContext(
     (event) => keepEvent(state, event),
   )
   const parts: Parts = { env, platform, paths, config, hooks, publish }
-  const registry = openRegistry(parts, options, cwd)
+  const runner = options.runner ?? createRunner({ env })
+  const registry = openRegistry({ ...parts, runner, state }, options, cwd)
   const context = assemble(parts, {
     cwd,
     registry,
@@ -80,7 +82,7 @@ export async function createContext(
       state.made = openAt(true)
     },
     bundled: options.bundled ?? [],
-    runner: options.runner ?? createRunner({ env }),
+    runner,
   })
   for (const message of config.warnings) publish({ type: 'warning', message })
   return { context, close: () => closeAll(registry, state) }
@@ -127,7 +129,9 @@ function assemble(parts: Parts, { cwd, registry, runner, state, reopenState, bun
   }
 }
 
-function openRegistry(parts: Parts, options: HostOptions, cwd: string): Registry {
+type PluginParts = Parts & { readonly runner: Runner; readonly state: Lazy<State> }
+
+function openRegistry(parts: PluginParts, options: HostOptions, cwd: string): Registry {
   const { config, paths, platform, hooks, publish } = parts
   const configured = config.values.plugins as readonly ConfiguredPlugin[]
   const descriptors = discoverPlugins({
@@ -152,7 +156,7 @@ function openRegistry(parts: Parts, options: HostOptions, cwd: string): Registry
 }
 
 function surroundingsOf(
-  { config, env, platform, paths, publish }: Parts,
+  { config, env, platform, paths, publish, runner, state }: PluginParts,
   { id, name }: PluginDescriptor,
 ): PluginSurroundings {
   return {
@@ -167,6 +171,8 @@ function surroundingsOf(
       warn: (message) => publish({ type: 'warning', message, plugin: name }),
       from: { plugin: name },
     }),
+    runner,
+    records: (kind) => pluginRecords(state, { id, kind }),
   }
 }
 

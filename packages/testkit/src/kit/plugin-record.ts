@@ -10,6 +10,7 @@ import type {
   PluginKinds,
 } from '@holm/core'
 import { createTestContext } from '../context.ts'
+import { createPluginRecords } from '../plugin-records.ts'
 
 export interface PluginRecord {
   readonly provided: readonly {
@@ -44,6 +45,8 @@ export async function recordPlugin(
     paths: { data: join(nowhere, 'data'), cache: join(nowhere, 'cache') },
     namespace: 'testkit',
     log: createTestContext().log,
+    runner: createTestContext().runner,
+    records: createPluginRecords,
     ...options,
     provide: (kind, id, factory) => remember(provided, { kind, id, factory }),
     hook: (name) => remember(hooks, name),

@@ -1,6 +1,6 @@
 import { chmod, cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
-import { accessSync, constants, existsSync, lstatSync } from 'node:fs'
-import { dirname, join, posix } from 'node:path'
+import { accessSync, constants, existsSync, lstatSync, realpathSync } from 'node:fs'
+import { dirname, join, posix, relative } from 'node:path'
 import type { Mount } from '@holm/core'
 
 /**
@@ -97,6 +97,7 @@ export async function copyFiles(from: string, to: string): Promise<void> {
 /** A link stands for a mount. Nothing enforces `readonly`: the fake does not isolate. */
 export async function linkMount(files: string, mount: Mount, source: string): Promise<void> {
   const target = mapInside(files, mount.target)
+  if (leadsOutside(files, target)) return
   await rm(target, { recursive: true, force: true })
   await mkdir(dirname(target), { recursive: true })
   await symlink(source, target).catch(ignoreExisting)
@@ -105,8 +106,16 @@ export async function linkMount(files: string, mount: Mount, source: string): Pr
 /** What is left of a mount in a copy of the files: an empty folder. */
 export async function unlinkMount(files: string, mount: Mount): Promise<void> {
   const target = mapInside(files, mount.target)
+  if (leadsOutside(files, target)) return
   await rm(target, { recursive: true, force: true })
   await mkdir(target, { recursive: true })
+}
+
+/** Below another mount, whose link leads to the files of this machine: nothing of theirs is replaced. */
+function leadsOutside(files: string, target: string): boolean {
+  let parent = dirname(target)
+  while (!existsSync(parent)) parent = dirname(parent)
+  return relative(realpathSync(files), realpathSync(parent)).startsWith('..')
 }
 
 function ignoreExisting(error: unknown): void {

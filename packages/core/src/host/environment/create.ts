@@ -217,6 +217,7 @@ function detailsOf(
     spec,
     declared: plan.spec,
     ...(plan.loaded.check === undefined ? {} : { check: plan.loaded.check }),
+    ...(plan.overlay === undefined ? {} : { overlay: plan.overlay }),
     ...(userEnv === undefined ? {} : { userEnv }),
     ...(spec.exec.user === undefined ? {} : { user: spec.exec.user }),
     ...(spec.exec.workdir === undefined ? {} : { workdir: spec.exec.workdir }),

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Base, EnvironmentSpec } from '../../spec.ts'
+import type { Base, EnvironmentSpec, SpecOverlay } from '../../spec.ts'
 import { HolmError, isHolmError } from '../../errors.ts'
 import type { BaseInfo, Provider, Traits } from '../../provider.ts'
 import type { ProviderSelection, UpOptions } from '../../host-api.ts'
@@ -28,6 +28,7 @@ export interface Plan {
   readonly selection: ProviderSelection
   /** The spec as the blueprint alone declares it: what the hash is of. */
   readonly spec: EnvironmentSpec
+  readonly overlay: SpecOverlay | undefined
   readonly hash: string
 }
 
@@ -40,7 +41,8 @@ export interface Identity {
 /** Which blueprint, and which environment it means. */
 export async function identify(host: HostContext, options: UpOptions): Promise<Identity> {
   const cwd = resolveFolder(resolve(host.cwd, options.cwd ?? '.'), 'HOLM_BLUEPRINT_NOT_FOUND')
-  const loaded = await loadResolved(host, options.blueprint, cwd)
+  const found = await loadResolved(host, options.blueprint, cwd)
+  const loaded = options.project === undefined ? found : { ...found, project: options.project }
   const { name, record } = chooseName(host.state.records, {
     wanted: options.name,
     defaultName: loaded.defaultName,
@@ -81,8 +83,9 @@ export async function planUp({ host, identity, options, operation }: PlanInput):
   const provider = await host.provider(selection.provider)
   const drafted = await draft(selection.provider, provider.traits)
   for (const warning of [...identity.loaded.warnings, ...drafted.warnings]) operation.warn(warning)
-  const { spec, hash } = await finishSpec(host, provider, drafted.spec)
-  return { ...identity, provider, selection, spec, hash }
+  const overlay = options.overlay ?? identity.record?.details.overlay
+  const { spec, hash } = await finishSpec(host, provider, withOverlay(drafted.spec, overlay))
+  return { ...identity, provider, selection, spec, overlay, hash }
 }
 
 /** The declared spec with hash and labels. */
@@ -116,7 +119,20 @@ export async function withBaseInfo(
 ): Promise<EnvironmentSpec> {
   const input = { name: plan.name, base: baseInfo.base, baseInfo, env: host.env }
   const { spec } = toSpec(plan.loaded, input)
-  return { ...(await completeSpec(host, plan.provider, spec)), labels: plan.spec.labels }
+  const completed = await completeSpec(host, plan.provider, withOverlay(spec, plan.overlay))
+  return { ...completed, labels: plan.spec.labels }
+}
+
+/** What the caller added wins over what the blueprint says. */
+export function withOverlay(spec: EnvironmentSpec, overlay: SpecOverlay = {}): EnvironmentSpec {
+  const { mounts = [], env, resources } = overlay
+  const targets = new Set(mounts.map(({ target }) => target))
+  return {
+    ...spec,
+    mounts: [...spec.mounts.filter(({ target }) => !targets.has(target)), ...mounts],
+    exec: { ...spec.exec, env: { ...spec.exec.env, ...env } },
+    resources: { ...spec.resources, ...resources },
+  }
 }
 
 type Draft = (

@@ -327,3 +327,34 @@ it('keeps no record of what a runtime that is not there never made', async () =>
   expect(events.filter((event) => event.type === 'warning')).toEqual([])
   await expect(host.list()).resolves.toEqual([])
 })
+
+it('adds to the blueprint what its caller says, keeps it with the environment, and takes another project', async () => {
+  const shared = join(folder, 'shared')
+  const elsewhere = join(folder, 'elsewhere')
+  for (const path of [shared, elsewhere]) mkdirSync(path)
+  writeFileSync(join(shared, 'seen'), 'shared')
+  writeFileSync(join(elsewhere, 'file'), 'elsewhere')
+  const host = await openHost()
+  const overlay = {
+    mounts: [{ type: 'bind', source: shared, target: '/shared', readonly: false }],
+    env: { GREETING: 'overlaid', MORE: 'more' },
+    resources: { cpus: 1 },
+  } as const
+  const inside = 'printf "%s %s " "$GREETING" "$MORE"; cat file ../shared/seen'
+  await expect(host.up({ overlay, project: elsewhere })).resolves.toMatchObject({ outcome: 'created' })
+  const run = async (): Promise<string> => {
+    const process = await host.exec({ projectFolder: elsewhere, argv: ['/bin/sh', '-c', inside] })
+    const text = await readText(process.stdout)
+    await process.exited
+    return text
+  }
+  expect(await run()).toBe('overlaid more elsewhereshared')
+  await expect(host.up({ project: elsewhere })).resolves.toMatchObject({ outcome: 'running', changed: [] })
+  await expect(host.up({ project: elsewhere, recreate: true })).resolves.toMatchObject({
+    outcome: 'recreated',
+  })
+  expect(await run()).toBe('overlaid more elsewhereshared')
+  await expect(host.up({ project: elsewhere, overlay: {} })).resolves.toMatchObject({
+    changed: ['environment', 'mounts', 'resources'],
+  })
+})

@@ -1,3 +1,4 @@
+import { createFakeRunner, createPluginRecords } from '@holm/testkit'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -43,6 +44,8 @@ describe('a plugin that does not end', () => {
         paths: { data: root, cache: root },
         namespace: 'test',
         log: { debug() {}, info() {}, warn() {} },
+        runner: createFakeRunner([]),
+        records: createPluginRecords,
       }),
     })
     const loaded = loader.load(descriptor)

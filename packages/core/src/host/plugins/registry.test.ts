@@ -1,3 +1,4 @@
+import { createFakeRunner, createPluginRecords } from '@holm/testkit'
 import { spawnSync } from 'node:child_process'
 import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -36,6 +37,8 @@ function create(fixtures: readonly PluginFixture[], configured: readonly Configu
       paths: { data: join(root, 'data', id), cache: join(root, 'cache', id) },
       namespace: 'test',
       log: { debug() {}, info() {}, warn() {} },
+      runner: createFakeRunner([]),
+      records: createPluginRecords,
     }),
   })
   return { registry, hooks, warnings, root }

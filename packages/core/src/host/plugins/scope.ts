@@ -1,7 +1,8 @@
 import { HolmError } from '../../errors.ts'
 import type { CommandDefinition } from '../../command.ts'
 import type { HostApi } from '../../host-api.ts'
-import type { Dispose, PluginApi, PluginPaths } from '../../plugin.ts'
+import type { Dispose, PluginApi, PluginPaths, PluginRecords } from '../../plugin.ts'
+import type { Runner } from '../../process.ts'
 import type { Logger } from '../../provider.ts'
 import type { Hooks } from '../hooks.ts'
 import type { PluginDescriptor } from './descriptor.ts'
@@ -16,6 +17,8 @@ export interface PluginSurroundings {
   readonly paths: PluginPaths
   readonly namespace: string
   readonly log: Logger
+  readonly runner: Runner
+  readonly records: <Item>(kind: string) => PluginRecords<Item>
 }
 
 export type HostMethod = (host: HostApi, ...args: never[]) => unknown

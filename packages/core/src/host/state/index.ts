@@ -16,6 +16,8 @@ export interface State {
   readonly images: Items<ImageRecord>
   readonly snapshots: Items<SnapshotRecord>
   readonly journals: Items<RestoreJournal>
+  /** Documents of a plugin's own. */
+  readonly itemsOf: <T>(kind: string) => Items<T>
   readonly fresh: boolean
   readonly backup: string | undefined
   /** Looks through the whole file; a sentence about the damage, or undefined. */
@@ -34,6 +36,7 @@ export function openState(path: string, namespace: string, options: { suspect?: 
     images: createItems(database, namespace, 'image'),
     snapshots: createItems(database, namespace, 'snapshot'),
     journals: createItems(database, namespace, 'journal'),
+    itemsOf: (kind) => createItems(database, namespace, kind),
     fresh: opened.fresh,
     backup: opened.backup,
     verify: () => damageOf(database),

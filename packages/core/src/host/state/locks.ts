@@ -78,10 +78,15 @@ function livingHolder(database: DatabaseSync, key: string): LockHolder | undefin
   return { pid, operation: String(row['operation']), since: String(row['since']) }
 }
 
+/** What plugins hold is named in two words: workspace fix. */
+function subjectOf(name: string): string {
+  return name.includes(' ') ? name : `environment ${name}`
+}
+
 function busy(name: string, holder: LockHolder): HolmError {
   return new HolmError(
     'HOLM_ENVIRONMENT_BUSY',
-    `environment ${name} is busy: ${holder.operation} by process ${holder.pid} since ${holder.since}`,
+    `${subjectOf(name)} is busy: ${holder.operation} by process ${holder.pid} since ${holder.since}`,
     {
       hint: 'Wait for it to end, or stop that process; an interrupted operation is healed by the next one.',
       details: { name, ...holder },

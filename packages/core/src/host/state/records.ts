@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { CommandSpec, EnvironmentSpec } from '../../spec.ts'
+import type { CommandSpec, EnvironmentSpec, SpecOverlay } from '../../spec.ts'
 
 /** What holm wrote down about an environment. The runtime's labels are the truth for what exists. */
 export interface EnvironmentRecord {
@@ -23,6 +23,8 @@ export interface RecordDetails {
   readonly declared?: EnvironmentSpec
   /** The blueprint's check, for copies: they have no blueprint of their own. */
   readonly check?: CommandSpec
+  /** What the caller of `up` added to the blueprint. */
+  readonly overlay?: SpecOverlay
   /** Variables that the user's login shell sets inside (devcontainer's userEnvProbe). */
   readonly userEnv?: Readonly<Record<string, string>>
   readonly user?: string

@@ -1,0 +1,195 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import {
+  createFaultHolm,
+  expectCode,
+  expectError,
+  listResidue,
+  prepare,
+  subjects,
+  type FaultHolm,
+} from './faults/support/fault-holm.ts'
+import { signalAtStep } from './faults/support/plugins.ts'
+
+interface Shown {
+  readonly name: string
+  readonly path: string
+  readonly status: string
+  readonly problem?: string
+}
+
+let holm: FaultHolm
+beforeEach(() => void (holm = createFaultHolm()))
+afterEach(() => holm.dispose())
+
+function git(...args: readonly string[]): string {
+  return execFileSync('git', args, { cwd: holm.project, encoding: 'utf8' }).trimEnd()
+}
+
+/** A repository in the project, whose blueprint is for the provider. */
+async function begin(subject: (typeof subjects)[number]): Promise<string[]> {
+  await prepare(holm, subject)
+  holm.write('notes.txt', 'one\n')
+  holm.write('.gitignore', 'holm-fault.mjs\nholm.config.json\n.env\n')
+  git('init', '--quiet', '--initial-branch=main')
+  git('config', 'user.name', 'Ada')
+  git('config', 'user.email', 'ada@example.org')
+  git('add', '--all')
+  git('commit', '--quiet', '--message', 'first')
+  return listResidue(holm)
+}
+
+async function shown(): Promise<readonly Shown[]> {
+  return JSON.parse((await expectCode(holm, ['ws', 'list', '--json'], 0)).stdout) as readonly Shown[]
+}
+
+/** Git and the machine are as they were. */
+async function expectNothingLeft(before: readonly string[]): Promise<void> {
+  expect(await shown()).toEqual([])
+  expect(git('branch', '--list', 'holm/*')).toBe('')
+  expect(git('worktree', 'list').split('\n')).toHaveLength(1)
+  expect(git('status', '--short')).toBe('')
+  // The folder of worktrees stays, and is empty but for what makes git ignore it.
+  expect(await listResidue(holm)).toEqual(before)
+}
+
+/** `create` that gets a signal in the moment its environment starts. */
+async function endAtStart(signal: NodeJS.Signals, code: number): Promise<void> {
+  signalAtStep(holm, 'start', signal)
+  const ended = await holm.run(['ws', 'create', 'fix'])
+  expect(ended.code, ended.stderr).toBe(code)
+  rmSync(join(holm.project, 'holm.config.json'))
+}
+
+describe.each(subjects)('on $provider', (subject) => {
+  test(
+    'several tasks at once, each with its files, and nothing is left',
+    { timeout: 120_000 },
+    async (ctx) => {
+      const reason = subject.missing()
+      if (reason !== undefined) ctx.skip(reason)
+      const before = await begin(subject)
+      const names = ['one', 'two', 'three']
+      await Promise.all(names.map((name) => expectCode(holm, ['ws', 'create', name], 0)))
+      await Promise.all(
+        names.map((name) =>
+          expectCode(holm, ['ws', 'exec', name, '--', 'sh', '-c', `echo ${name} >> notes.txt`], 0),
+        ),
+      )
+      for (const { name, path } of await shown())
+        expect(readFileSync(join(path, 'notes.txt'), 'utf8')).toBe(`one\n${name}\n`)
+      expect(
+        await holm.run(['ws', 'exec', 'two', '--', 'sh', '-c', 'echo $HOLM_WORKSPACE; exit 3']),
+      ).toMatchObject({
+        code: 3,
+        stdout: 'two\n',
+      })
+      // The shared folder of git is there, and what git runs on this machine cannot be written.
+      const config = join(holm.project, '.git', 'config')
+      const text = readFileSync(config, 'utf8')
+      const attack = `test -r '${config.replaceAll("'", "'\\''")}' && ! echo x >> '${config.replaceAll("'", "'\\''")}'`
+      await expectCode(holm, ['ws', 'exec', 'one', '--', 'sh', '-c', attack], 0)
+      expect(readFileSync(config, 'utf8')).toBe(text)
+      await Promise.all(names.map((name) => expectCode(holm, ['ws', 'delete', name, '--yes'], 0)))
+      expect(git('for-each-ref', '--format=%(refname)', 'refs/holm/recovery').split('\n')).toHaveLength(3)
+      await expectNothingLeft(before)
+    },
+  )
+
+  test(
+    'a create that is killed is told of, and healed by the next one',
+    { timeout: 120_000 },
+    async (ctx) => {
+      const reason = subject.missing()
+      if (reason !== undefined) ctx.skip(reason)
+      const before = await begin(subject)
+      await endAtStart('SIGKILL', 128)
+      expect(await shown()).toMatchObject([{ name: 'fix', problem: expect.stringContaining('half-made') }])
+      await expectCode(holm, ['ws', 'create', 'fix'], 0)
+      expect(await shown()).toMatchObject([{ name: 'fix', status: 'running' }])
+      await expectCode(holm, ['ws', 'delete', 'fix', '--yes'], 0)
+      await expectNothingLeft(before)
+    },
+  )
+
+  test('a create that is interrupted leaves nothing', { timeout: 120_000 }, async (ctx) => {
+    const reason = subject.missing()
+    if (reason !== undefined) ctx.skip(reason)
+    const before = await begin(subject)
+    await endAtStart('SIGINT', 130)
+    await expectNothingLeft(before)
+  })
+})
+
+/** Only its base has git. */
+const sandbox = subjects.find(({ provider }) => provider === 'sandbox')
+if (!sandbox) throw new Error('the sandbox is no subject of the faults any more')
+
+describe('on this machine', () => {
+  test('commits from inside are the user’s, and come back', async (ctx) => {
+    const reason = sandbox.missing()
+    if (reason !== undefined) ctx.skip(reason)
+    const before = await begin(sandbox)
+    await expectCode(holm, ['ws', 'create', 'fix'], 0)
+    const commit =
+      'echo two >> notes.txt && git commit --quiet --all --message second && ! git config user.x y'
+    await expectCode(holm, ['ws', 'exec', 'fix', '--', 'sh', '-c', commit], 0)
+    await expectCode(holm, ['ws', 'merge', 'fix'], 0)
+    expect(git('log', '-1', '--format=%an %s', 'HEAD^2')).toBe('Ada second')
+    expect(readFileSync(join(holm.project, 'notes.txt'), 'utf8')).toBe('one\ntwo\n')
+    const { stdout } = await expectCode(holm, ['ws', 'prune', '--yes'], 0)
+    expect(stdout).toBe('fix is removed\n')
+    await expectNothingLeft(before)
+  })
+
+  test('a runtime that lost the environment, and a folder that is gone, are told and healed', async (ctx) => {
+    const reason = sandbox.missing()
+    if (reason !== undefined) ctx.skip(reason)
+    const before = await begin(sandbox)
+    await expectCode(holm, ['ws', 'create', 'fix'], 0)
+    await expectCode(holm, ['destroy', 'fix', '--yes'], 0)
+    expect(await shown()).toMatchObject([{ status: 'absent' }])
+    await expectCode(holm, ['ws', 'start', 'fix'], 0)
+    const [{ path } = { path: '' }] = await shown()
+    expect(existsSync(path)).toBe(true)
+    rmSync(path, { recursive: true })
+    expect(await shown()).toMatchObject([{ problem: expect.stringContaining('is gone') }])
+    await expectCode(holm, ['ws', 'delete', 'fix', '--yes'], 0)
+    await expectNothingLeft(before)
+  })
+
+  test('wrong words are told with a code and a hint', async (ctx) => {
+    const reason = sandbox.missing()
+    if (reason !== undefined) ctx.skip(reason)
+    await begin(sandbox)
+    const wrong = (
+      args: readonly string[],
+      code: string,
+      rest: { exit: number; says: string[]; hint: string },
+    ) => expectError(holm, ['ws', ...args], { code, ...rest })
+    await wrong(['create', 'A b'], 'HOLM_NAME_INVALID', {
+      exit: 2,
+      says: ['"A b"'],
+      hint: 'lower-case letters',
+    })
+    await wrong(['create', 'fix', '--from', 'v9'], 'HOLM_REVISION_NOT_FOUND', {
+      exit: 7,
+      says: ['"v9"'],
+      hint: 'git fetch',
+    })
+    await wrong(['create', 'fix', '--memory', 'much'], 'HOLM_USAGE', {
+      exit: 2,
+      says: ['--memory', '"much"'],
+      hint: '4gb',
+    })
+    await wrong(['show', 'nope'], 'HOLM_WORKSPACE_NOT_FOUND', {
+      exit: 7,
+      says: ['"nope"'],
+      hint: 'holm workspace create',
+    })
+    writeFileSync(join(holm.project, 'holm.config.json'), '{"plugin":{"workspace":{"copy":["../x"]}}}')
+    await wrong(['list'], 'HOLM_CONFIG_INVALID', { exit: 3, says: ['copy'], hint: '' })
+  })
+})

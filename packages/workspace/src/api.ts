@@ -1,0 +1,83 @@
+import type { CallOptions, EnvironmentInfo, Resources } from '@holm/core'
+import type { WorkspaceRecord } from './record.ts'
+
+export interface CreateOptions extends CallOptions {
+  /** A folder of the repository. */
+  readonly cwd: string
+  /** Branch, tag or commit to start from; absent: the newest of the main worktree's branch and what it follows. */
+  readonly from?: string
+  readonly blueprint?: string
+  readonly provider?: string
+  readonly resources?: Resources
+}
+
+/** A workspace as it is now. */
+export interface WorkspaceInfo {
+  readonly name: string
+  readonly repository: string
+  readonly path: string
+  readonly branch: string
+  readonly into: string
+  readonly createdAt: string
+  /** Abbreviated; undefined when the worktree is gone. */
+  readonly commit: string | undefined
+  /** Paths that differ from the commit, untracked ones included. */
+  readonly changed: readonly string[]
+  /** Commits that only this branch has, and that only `into` has. */
+  readonly ahead: number
+  readonly behind: number
+  /** It has commits, and `into` has them all. */
+  readonly merged: boolean
+  /** 'absent': there is a worktree and no environment. */
+  readonly status: EnvironmentInfo['status']
+  readonly provider: string | undefined
+  readonly ports: EnvironmentInfo['ports']
+  /** What is wrong with it, and what to do. */
+  readonly problem: string | undefined
+}
+
+export interface DeleteResult {
+  readonly name: string
+  /** Name under which git keeps what was neither merged nor pushed. */
+  readonly recovery: string | undefined
+}
+
+export interface MergeOptions extends CallOptions {
+  /** One commit instead of the branch's own. */
+  readonly squash?: boolean
+  /** Commit everything in the workspace first, with this message. */
+  readonly message?: string
+}
+
+export interface MergeResult {
+  readonly name: string
+  readonly into: string
+  /** Of `into`, afterwards. */
+  readonly commit: string
+  /** False: it had everything already. */
+  readonly merged: boolean
+}
+
+/** What `host.methods.workspaces()` gives. An unknown name is HOLM_WORKSPACE_NOT_FOUND. */
+export interface Workspaces {
+  /** Worktree, branch and environment; all of them or none. */
+  create(
+    name: string,
+    options: CreateOptions,
+  ): Promise<WorkspaceInfo & { readonly warnings: readonly string[] }>
+  list(options?: CallOptions): Promise<readonly WorkspaceInfo[]>
+  show(name: string, options?: CallOptions): Promise<WorkspaceInfo>
+  /** Brings the environment up, anew when it is gone. */
+  start(name: string, options?: CallOptions): Promise<WorkspaceInfo>
+  stop(name: string, options?: CallOptions): Promise<WorkspaceInfo>
+  /** Everything since it began, uncommitted and untracked files included. */
+  diff(name: string, options?: CallOptions & { readonly stat?: boolean }): Promise<string>
+  /** Into the branch it was made from, in the main worktree. HOLM_MERGE_CONFLICT leaves that as it was. */
+  merge(name: string, options?: MergeOptions): Promise<MergeResult>
+  /** Keeps what was neither merged nor pushed under a recovery name, then removes environment, worktree and branch. */
+  delete(name: string, options?: CallOptions): Promise<DeleteResult>
+  /** What would be lost with it, were it not kept. */
+  unsaved(name: string): Promise<{ readonly changed: readonly string[]; readonly commits: number }>
+  /** The records alone. */
+  records(): readonly WorkspaceRecord[]
+}

@@ -1,0 +1,35 @@
+import type {
+  ArgDefinition,
+  CommandDefinition,
+  CommandInput,
+  CommandResult,
+  FlagDefinition,
+} from '@holm/core'
+import type { Workspaces } from '../api.ts'
+
+/** A command of this plugin: what the manifest lists of it, and its code. */
+export interface WorkspaceCommand extends Omit<CommandDefinition, 'run'> {
+  run(input: CommandInput, workspaces: Workspaces): Promise<CommandResult>
+}
+
+export const nameArg = {
+  name: 'name',
+  description: 'Name of the workspace.',
+  required: true,
+  completes: 'environment',
+} as const satisfies ArgDefinition
+
+export const yesFlag = {
+  type: 'boolean',
+  char: 'y',
+  description: 'Go ahead without a question.',
+} as const satisfies FlagDefinition
+
+export function nameOf({ args }: CommandInput): string {
+  return args['name'] ?? ''
+}
+
+export function textFlag({ flags }: CommandInput, name: string): string | undefined {
+  const value = flags[name]
+  return typeof value === 'string' ? value : undefined
+}

@@ -1,0 +1,60 @@
+import type { CommandInput } from '@holm/core'
+import type { CreateOptions } from '../api.ts'
+import { nameOf, textFlag, type WorkspaceCommand } from './command.ts'
+import { parseResources } from './resources.ts'
+
+export const create: WorkspaceCommand = {
+  id: 'workspace create',
+  aliases: ['ws create'],
+  summary: 'Make a worktree with a branch and an environment of its own.',
+  description:
+    'The worktree is .worktree/NAME, its branch holm/NAME, the environment NAME. It starts from the newest commit of the branch ' +
+    'that the main worktree is on, fetched first. git works inside, in your name; what git runs on this machine (its configuration and hooks) cannot be changed from inside.',
+  args: [{ name: 'name', description: 'Name of the workspace.', required: true }],
+  flags: {
+    from: { type: 'string', description: 'Branch, tag or commit to start from.' },
+    blueprint: {
+      type: 'string',
+      char: 'b',
+      description: "Blueprint instead of the worktree's own.",
+      completes: 'blueprint',
+    },
+    provider: { type: 'string', char: 'p', description: 'Where to run it.', completes: 'provider' },
+    cpus: { type: 'string', description: 'Number of cores, such as 1.5.' },
+    memory: { type: 'string', description: 'Memory, such as 512mb or 4gb.' },
+  },
+  examples: [
+    { command: 'holm workspace create fix', description: 'Start a task from the newest commit.' },
+    {
+      command: 'holm ws create try --from v1.2 --memory 4gb',
+      description: 'Look at an old release, with more memory.',
+    },
+  ],
+  async run(input, workspaces) {
+    const info = await workspaces.create(nameOf(input), await optionsOf(input))
+    return {
+      data: info,
+      text: [
+        `${info.name} is ready on ${info.provider ?? '?'}: branch ${info.branch} at ${info.commit ?? '?'}`,
+        `files  ${info.path}`,
+        ...info.ports.map(({ host, container }) => `port   ${container} is http://127.0.0.1:${host}`),
+        `enter  holm workspace shell ${info.name}`,
+      ].join('\n'),
+    }
+  },
+}
+
+async function optionsOf(input: CommandInput): Promise<CreateOptions> {
+  const from = textFlag(input, 'from')
+  const blueprint = textFlag(input, 'blueprint')
+  const provider = textFlag(input, 'provider')
+  const resources = await parseResources({ cpus: textFlag(input, 'cpus'), memory: textFlag(input, 'memory') })
+  return {
+    cwd: input.cwd,
+    signal: input.signal,
+    ...(from !== undefined && { from }),
+    ...(blueprint !== undefined && { blueprint }),
+    ...(provider !== undefined && { provider }),
+    ...(resources && { resources }),
+  }
+}

@@ -1,0 +1,117 @@
+import type { CommandInput, CommandResult } from '@holm/core'
+import type { DeleteResult, WorkspaceInfo, Workspaces } from '../api.ts'
+import { nameArg, nameOf, textFlag, yesFlag, type WorkspaceCommand } from './command.ts'
+
+export const merge: WorkspaceCommand = {
+  id: 'workspace merge',
+  aliases: ['ws merge'],
+  summary: 'Merge the branch of a workspace into the one it was made from.',
+  description:
+    'In the main worktree, which must be on that branch without changes. Where both sides changed the same lines nothing is ' +
+    'merged, and the files are named.',
+  args: [nameArg],
+  flags: {
+    squash: { type: 'boolean', description: "One commit instead of the branch's own." },
+    message: {
+      type: 'string',
+      char: 'm',
+      description: 'Commit everything in the workspace first, with this message.',
+    },
+  },
+  examples: [
+    { command: 'holm ws merge fix', description: 'Bring a finished task back.' },
+    { command: 'holm ws merge fix --squash -m "Repair the parser"', description: 'As one commit.' },
+  ],
+  async run(input, workspaces) {
+    const message = textFlag(input, 'message')
+    const result = await workspaces.merge(nameOf(input), {
+      signal: input.signal,
+      squash: input.flags['squash'] === true,
+      ...(message !== undefined && { message }),
+    })
+    const text = result.merged
+      ? `${result.name} is merged into ${result.into} (${result.commit.slice(0, 10)})`
+      : `${result.into} has everything of ${result.name} already`
+    return { data: result, text }
+  },
+}
+
+export const remove: WorkspaceCommand = {
+  id: 'workspace delete',
+  aliases: ['ws delete', 'workspace rm', 'ws rm'],
+  summary: 'Remove a workspace: environment, worktree and branch.',
+  description:
+    'Nothing is lost: what is neither merged nor pushed, uncommitted and untracked files included, is kept by git under a ' +
+    'name that is told.',
+  args: [nameArg],
+  flags: { yes: yesFlag },
+  examples: [{ command: 'holm ws delete fix', description: 'Done with a task.' }],
+  async run(input, workspaces) {
+    const { name } = await workspaces.show(nameOf(input), { signal: input.signal })
+    const question = `Remove the workspace ${name}${await describeUnsaved(workspaces, name)}?`
+    if (!(await isConfirmed(input, question))) return { data: { removed: [] }, text: 'Nothing removed.' }
+    return describeRemoved([await workspaces.delete(name, { signal: input.signal })])
+  },
+}
+
+export const prune: WorkspaceCommand = {
+  id: 'workspace prune',
+  aliases: ['ws prune'],
+  summary: 'Remove workspaces that are done with.',
+  description: 'Those whose work is all merged, or that are as old as asked for. They are shown first.',
+  flags: {
+    'older-than': { type: 'integer', description: 'Also those made more than so many days ago.' },
+    yes: yesFlag,
+  },
+  examples: [
+    { command: 'holm ws prune', description: 'Remove what is merged, after a question.' },
+    { command: 'holm ws prune --older-than 30', description: 'And what nobody came back to.' },
+  ],
+  async run(input, workspaces) {
+    const all = await workspaces.list({ signal: input.signal })
+    const done = all.filter((info) => isDone(info) || isOld(info, input.flags['older-than']))
+    if (done.length === 0) return { data: { removed: [] }, text: 'Nothing to remove.' }
+    const question = `Remove the workspaces ${done.map(describeDone).join(', ')}?`
+    if (!(await isConfirmed(input, question))) return { data: { removed: [] }, text: 'Nothing removed.' }
+    const removed: DeleteResult[] = []
+    for (const { name } of done) removed.push(await workspaces.delete(name, { signal: input.signal }))
+    return describeRemoved(removed)
+  },
+}
+
+function isDone({ changed, merged }: WorkspaceInfo): boolean {
+  return merged && changed.length === 0
+}
+
+const dayMs = 86_400_000
+
+function isOld({ createdAt }: WorkspaceInfo, days: unknown): boolean {
+  return typeof days === 'number' && Date.now() - Date.parse(createdAt) > days * dayMs
+}
+
+function describeDone(info: WorkspaceInfo): string {
+  return isDone(info) ? info.name : `${info.name} (not merged: kept by git)`
+}
+
+async function describeUnsaved(workspaces: Workspaces, name: string): Promise<string> {
+  const { changed, commits } = await workspaces.unsaved(name)
+  if (changed.length + commits === 0) return ''
+  return ` (${changed.length} changed files and ${commits} commits are nowhere else; git will keep them)`
+}
+
+async function isConfirmed({ flags, terminal }: CommandInput, question: string): Promise<boolean> {
+  return flags['yes'] === true || terminal.confirm(question)
+}
+
+function describeRemoved(removed: readonly DeleteResult[]): CommandResult {
+  return {
+    data: { removed },
+    text: removed
+      .map(({ name, recovery }) =>
+        recovery === undefined
+          ? `${name} is removed`
+          : `${name} is removed; its work is kept: git switch -c ${name} ${recovery}`,
+      )
+      .join('\n'),
+  }
+}

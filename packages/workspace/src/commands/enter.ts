@@ -1,0 +1,82 @@
+import { HolmError } from '@holm/core'
+import type { CommandInput } from '@holm/core'
+import type { Workspaces } from '../api.ts'
+import { nameArg, nameOf, type WorkspaceCommand } from './command.ts'
+import { describe } from './look.ts'
+
+/** Words for holm's own command on the environment of a workspace, which must exist. */
+async function onto(
+  command: string,
+  {
+    input,
+    workspaces,
+    words = [],
+  }: { input: CommandInput; workspaces: Workspaces; words?: readonly string[] },
+): Promise<{ data: null; next: readonly string[] }> {
+  const { name } = await workspaces.show(nameOf(input), { signal: input.signal })
+  return { data: null, next: [command, name, ...words] }
+}
+
+export const exec: WorkspaceCommand = {
+  id: 'workspace exec',
+  aliases: ['ws exec'],
+  summary: 'Run a program in the environment of a workspace.',
+  description: 'As holm exec does, with the name of the workspace.',
+  args: [nameArg],
+  rest: { name: 'COMMAND', description: 'The program and its arguments.', required: true },
+  examples: [{ command: 'holm ws exec fix -- npm test', description: 'Run the tests of the task.' }],
+  run: (input, workspaces) => onto('exec', { input, workspaces, words: ['--', ...input.rest] }),
+}
+
+export const shell: WorkspaceCommand = {
+  id: 'workspace shell',
+  aliases: ['ws shell'],
+  summary: 'Open a shell in the environment of a workspace.',
+  args: [nameArg],
+  examples: [{ command: 'holm ws shell fix', description: 'Work on the task.' }],
+  run: (input, workspaces) => onto('shell', { input, workspaces }),
+}
+
+export const logs: WorkspaceCommand = {
+  id: 'workspace logs',
+  aliases: ['ws logs'],
+  summary: 'Show what the environment of a workspace wrote.',
+  args: [nameArg],
+  flags: {
+    follow: { type: 'boolean', char: 'f', description: 'Go on until it stops or Ctrl-C.' },
+    tail: { type: 'integer', description: 'Only the last lines, this many.' },
+  },
+  examples: [{ command: 'holm ws logs fix -f', description: 'Follow it.' }],
+  run(input, workspaces) {
+    const { follow, tail } = input.flags
+    const words = [
+      ...(follow === true ? ['--follow'] : []),
+      ...(tail === undefined ? [] : ['--tail', String(tail)]),
+    ]
+    return onto('logs', { input, workspaces, words })
+  },
+}
+
+export const start: WorkspaceCommand = {
+  id: 'workspace start',
+  aliases: ['ws start'],
+  summary: 'Bring the environment of a workspace up, anew when it is gone.',
+  args: [nameArg],
+  examples: [{ command: 'holm ws start fix', description: 'Go on with a task.' }],
+  run: async (input, workspaces) => describe(await workspaces.start(nameOf(input), { signal: input.signal })),
+}
+
+export const stop: WorkspaceCommand = {
+  id: 'workspace stop',
+  aliases: ['ws stop'],
+  summary: 'Stop the environment of a workspace; nothing is lost.',
+  args: [nameArg],
+  examples: [{ command: 'holm ws stop fix', description: 'Free its memory for now.' }],
+  async run(input, workspaces) {
+    const info = await workspaces.stop(nameOf(input), { signal: input.signal })
+    if (info.status !== 'running') return describe(info)
+    throw new HolmError('HOLM_ENVIRONMENT_FAILED', `the environment of ${info.name} still runs`, {
+      hint: `See why: holm logs ${info.name}`,
+    })
+  },
+}

@@ -1,0 +1,21 @@
+import type { WorkspaceCommand } from './command.ts'
+import { create } from './create.ts'
+import { merge, prune, remove } from './end.ts'
+import { exec, logs, shell, start, stop } from './enter.ts'
+import { diff, list, show } from './look.ts'
+
+/** In the order of the help; the manifest's table is generated from it. */
+export const commands: readonly WorkspaceCommand[] = [
+  create,
+  list,
+  show,
+  exec,
+  shell,
+  logs,
+  start,
+  stop,
+  diff,
+  merge,
+  remove,
+  prune,
+]

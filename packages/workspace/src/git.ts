@@ -1,0 +1,75 @@
+import { HolmError } from '@holm/core'
+import type { Runner } from '@holm/core'
+
+export interface GitOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Codes that are answers, not failures. */
+  readonly codes?: readonly number[]
+  readonly env?: Readonly<Record<string, string>>
+  readonly timeoutMs?: number
+}
+
+export interface GitResult {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** git in a folder. HOLM_COMMAND_FAILED with git's last words for a code that is not among `codes`. */
+export interface Git {
+  (folder: string, args: readonly string[], options?: GitOptions): Promise<GitResult>
+  /** Its output without the line end. */
+  text(folder: string, args: readonly string[], options?: GitOptions): Promise<string>
+  /** Its output, or undefined when it ends with 1 or 128. */
+  ask(folder: string, args: readonly string[], options?: GitOptions): Promise<string | undefined>
+}
+
+export function createGit(runner: Runner, env: Readonly<Record<string, string | undefined>>): Git {
+  const own = gitEnvironment(env)
+  const git = async (
+    folder: string,
+    args: readonly string[],
+    options: GitOptions = {},
+  ): Promise<GitResult> => {
+    const { signal, codes = [], timeoutMs } = options
+    const result = await runner.run(['git', ...args], {
+      cwd: folder,
+      env: { ...own, ...options.env },
+      ...(signal && { signal }),
+      ...(timeoutMs !== undefined && { timeoutMs }),
+    })
+    if (result.code === 0 || codes.includes(result.code)) return result
+    throw failed(args, result)
+  }
+  return Object.assign(git, {
+    text: async (...words: Parameters<Git>) => (await git(...words)).stdout.trimEnd(),
+    ask: async (folder: string, args: readonly string[], options: GitOptions = {}) => {
+      const { code, stdout } = await git(folder, args, { ...options, codes: [1, 128] })
+      return code === 0 ? stdout.trimEnd() : undefined
+    },
+  })
+}
+
+function failed(args: readonly string[], { code, stderr, stdout }: GitResult): HolmError {
+  const [verb = ''] = args
+  const said = (stderr.trim() || stdout.trim()).split('\n').slice(-3).join('\n')
+  return new HolmError('HOLM_COMMAND_FAILED', `git ${verb} ended with ${code}: ${said}`, {
+    hint: `Run it by hand to see more: git ${args.join(' ')}`,
+    details: { argv: ['git', ...args], code },
+  })
+}
+
+/** The caller's environment without what points git at another repository, and with no way to wait for an answer. */
+function gitEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const foreign = /^GIT_(?:DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_|COMMON_DIR|NAMESPACE|PREFIX)/
+  const kept = Object.entries(env).flatMap(([key, value]) =>
+    value === undefined || foreign.test(key) ? [] : [[key, value] as const],
+  )
+  return {
+    ...Object.fromEntries(kept),
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_SSH_COMMAND: env['GIT_SSH_COMMAND'] ?? 'ssh -o BatchMode=yes',
+    GIT_EDITOR: 'true',
+    LC_ALL: 'C',
+  }
+}

@@ -1,0 +1,213 @@
+import { existsSync } from 'node:fs'
+import { HolmError, isHolmError } from '@holm/core'
+import type { CallOptions, EnvironmentInfo, HostApi, Logger, PluginRecords } from '@holm/core'
+import type { CreateOptions, DeleteResult, WorkspaceInfo, Workspaces } from './api.ts'
+import { diffWorkspace } from './diff.ts'
+import type { Git } from './git.ts'
+import { infoOf } from './info.ts'
+import { mergeWorkspace } from './merge.ts'
+import { assertWorkspaceName, branchOf } from './names.ts'
+import type { WorkspaceConfig } from './options.ts'
+import { createOverlay } from './overlay.ts'
+import type { WorkspaceRecord } from './record.ts'
+import { saveWork, unsavedWork } from './recovery.ts'
+import { findRepository, findStart, resolveRevision } from './repository.ts'
+import { addWorktree, assertFree, bringIgnored, removeWorktree, worktreePath } from './worktree.ts'
+
+export interface WorkspaceContext {
+  readonly host: HostApi
+  readonly git: Git
+  readonly records: PluginRecords<WorkspaceRecord>
+  readonly config: WorkspaceConfig
+  readonly log: Logger
+}
+
+export function createWorkspaces(context: WorkspaceContext): Workspaces {
+  const { git, records, host } = context
+  const find = (name: string): WorkspaceRecord => findRecord(records, name)
+  const show = async (name: string, options: CallOptions = {}): Promise<WorkspaceInfo> =>
+    infoOf(git, find(name), await environmentOf(host, name, options))
+  return {
+    create: (name, options) => create(context, name, options),
+    list: (options = {}) => list(context, options),
+    show,
+    async start(name, options = {}) {
+      await bringUp(context, find(name), options)
+      return show(name, options)
+    },
+    async stop(name, options = {}) {
+      find(name)
+      await host.stop(name, options)
+      return show(name, options)
+    },
+    diff: async (name, { stat = false } = {}) => diffWorkspace(git, find(name), stat),
+    merge: (name, options) => records.hold(name, 'merge', () => mergeWorkspace(git, find(name), options)),
+    delete: (name, options = {}) => records.hold(name, 'delete', () => remove(context, find(name), options)),
+    unsaved: async (name) => unsavedWork(git, find(name)),
+    records: () => records.list(),
+  }
+}
+
+function findRecord(records: PluginRecords<WorkspaceRecord>, name: string): WorkspaceRecord {
+  const record = records.get(name)
+  if (record !== undefined) return record
+  const names = records.list().map((each) => each.name)
+  throw new HolmError('HOLM_WORKSPACE_NOT_FOUND', `there is no workspace ${JSON.stringify(name)}`, {
+    hint: names.length === 0 ? 'Make one: holm workspace create NAME' : `There are: ${names.join(', ')}`,
+    details: { name },
+  })
+}
+
+async function environmentOf(
+  host: HostApi,
+  name: string,
+  options: CallOptions,
+): Promise<EnvironmentInfo | undefined> {
+  try {
+    return await host.status(name, options)
+  } catch (error) {
+    if (isHolmError(error, 'HOLM_ENVIRONMENT_NOT_FOUND')) return undefined
+    throw error
+  }
+}
+
+async function destroyIfThere(host: HostApi, name: string, options: CallOptions = {}): Promise<void> {
+  if ((await environmentOf(host, name, options)) !== undefined) await host.destroy(name, options)
+}
+
+async function list(
+  { host, git, records }: WorkspaceContext,
+  options: CallOptions,
+): Promise<WorkspaceInfo[]> {
+  const all = records.list()
+  if (all.length === 0) return []
+  const environments = new Map(
+    (await host.list({ ...options, all: true })).map((environment) => [environment.name, environment]),
+  )
+  return Promise.all(all.map((record) => infoOf(git, record, environments.get(record.name))))
+}
+
+async function create(
+  context: WorkspaceContext,
+  name: string,
+  options: CreateOptions,
+): ReturnType<Workspaces['create']> {
+  assertWorkspaceName(name)
+  const { records, host, git } = context
+  return records.hold(name, 'create', async () => {
+    await assertNew(context, name, options)
+    const { record, warnings } = await plan(context, name, options)
+    for (const warning of warnings) context.log.warn(warning)
+    await assertFree(git, record)
+    records.put(name, record)
+    try {
+      await addWorktree(git, record, options.signal)
+      bringIgnored(record, context.config)
+      await bringUp(context, record, options)
+    } catch (error) {
+      await undo(context, record)
+      throw error
+    }
+    records.put(name, { ...record, phase: 'ready' })
+    const info = await infoOf(git, { ...record, phase: 'ready' }, await environmentOf(host, name, {}))
+    return { ...info, warnings }
+  })
+}
+
+/** A half-made one that nobody works on any more is removed first. */
+async function assertNew(context: WorkspaceContext, name: string, options: CallOptions): Promise<void> {
+  const { records, host } = context
+  const existing = records.get(name)
+  if (existing?.phase === 'creating') {
+    context.log.warn(`removing what an interrupted create left of ${name}`)
+    return undo(context, existing)
+  }
+  if (existing) {
+    throw new HolmError(
+      'HOLM_WORKSPACE_CONFLICT',
+      `the workspace ${name} exists already, of ${existing.repository}`,
+      {
+        hint: `Enter it: holm workspace shell ${name}; or choose another name.`,
+        details: { name, repository: existing.repository },
+      },
+    )
+  }
+  if ((await environmentOf(host, name, options)) === undefined) return
+  throw new HolmError('HOLM_WORKSPACE_CONFLICT', `an environment has the name ${name}`, {
+    hint: `Choose another name, or remove it: holm destroy ${name}`,
+    details: { name },
+  })
+}
+
+async function plan(
+  { git, config }: WorkspaceContext,
+  name: string,
+  { cwd, from, signal, blueprint, provider }: CreateOptions,
+): Promise<{ record: WorkspaceRecord; warnings: readonly string[] }> {
+  const repository = await findRepository(git, cwd)
+  const start =
+    from === undefined
+      ? await findStart(git, repository, { fetch: config.fetch !== false, signal })
+      : { commit: await resolveRevision(git, repository.root, from), warnings: [] }
+  return {
+    warnings: start.warnings,
+    record: {
+      name,
+      phase: 'creating',
+      repository: repository.root,
+      commonDir: repository.commonDir,
+      path: worktreePath(repository.root, name, config),
+      branch: branchOf(name),
+      into: repository.branch,
+      start: start.commit,
+      createdAt: new Date().toISOString(),
+      ...(blueprint !== undefined && { blueprint }),
+      ...(provider !== undefined && { provider }),
+    },
+  }
+}
+
+async function bringUp(
+  { host, git, config }: WorkspaceContext,
+  record: WorkspaceRecord,
+  options: CallOptions & Pick<CreateOptions, 'resources'>,
+): Promise<void> {
+  const { resources, signal, onEvent } = options
+  const known = (await environmentOf(host, record.name, options)) !== undefined
+  // What it was made with is kept with it; only a new one is told.
+  const overlay = known ? undefined : await createOverlay(git, record, { config, resources })
+  await host.up({
+    cwd: record.path,
+    project: record.path,
+    name: record.name,
+    ...(record.blueprint !== undefined && { blueprint: record.blueprint }),
+    ...(record.provider !== undefined && { provider: record.provider }),
+    ...(overlay && { overlay }),
+    ...(signal && { signal }),
+    ...(onEvent && { onEvent }),
+  })
+}
+
+/** Back to before `create`. Nobody has worked in it yet: there is nothing to keep. */
+async function undo({ host, git, records }: WorkspaceContext, record: WorkspaceRecord): Promise<void> {
+  await destroyIfThere(host, record.name)
+  await removeWorktree(git, record)
+  records.remove(record.name)
+}
+
+async function remove(
+  context: WorkspaceContext,
+  record: WorkspaceRecord,
+  { signal }: CallOptions,
+): Promise<DeleteResult> {
+  const { host, git, records } = context
+  const { name } = record
+  const { changed, commits } = existsSync(record.repository)
+    ? await unsavedWork(git, record)
+    : { changed: [], commits: 0 }
+  const recovery = changed.length + commits === 0 ? undefined : await saveWork(git, record)
+  await destroyIfThere(host, name, { ...(signal && { signal }) })
+  await removeWorktree(git, record)
+  records.remove(name)
+  return { name, recovery }
+}
