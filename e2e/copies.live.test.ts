@@ -127,6 +127,10 @@ describe.each(filed)('on $provider', (subject) => {
     // What maps nothing has the ports of this machine, all of them the same.
     const ports = (await ask<EnvironmentInfo[]>(['list'])).map((each) => each.ports[0]?.host)
     expect(new Set(ports).size).toBe(subject.provider === 'docker' ? 4 : 1)
+    const [later] = await ask<CloneResult[]>(['clone', 'one', 'later', '--no-start'])
+    expect(later?.environment?.status).toBe('stopped')
+    await expectCode(holm, ['start', 'later'], 0)
+    expect(await inside('later', script)).toMatch(/^(?!2{32})[0-9a-f]{32}\nmine\nlater\n$/)
     const taken = await holm.run(['clone', 'one', 'copy-2'])
     expect(taken.code).toBe(7)
     expect(taken.stdout).toContain('HOLM_ENVIRONMENT_CONFLICT')
@@ -165,6 +169,8 @@ describe.each(filed)('on $provider', (subject) => {
       expect(await inside('one', 'cat /root/file')).toBe('before\n')
     }
     await spoil()
+    const refused = await expectCode(holm, ['up', '--recreate'], 2)
+    expect(refused.stderr).toContain('removes its snapshots: good')
     await expectCode(holm, ['snapshot', 'restore', 'one', 'good'], 2)
     await expectCode(holm, ['snapshot', 'restore', 'one', 'good', '--yes'], 0)
     await expectBack()
@@ -238,6 +244,8 @@ describe.each(filed)('on $provider', (subject) => {
         .toSorted()
         .join(', ')
     expect(limits(JSON.parse(resized.stdout) as EnvironmentInfo)).toBe('memory 536870912, pids 150')
+    const [listed] = await ask<EnvironmentInfo[]>(['list'])
+    expect(listed && limits(listed)).toBe('memory 536870912, pids 150')
     await expectCode(holm, ['stop', 'one'], 0)
     await expectCode(holm, ['start', 'one'], 0)
     expect(limits(await ask<EnvironmentInfo>(['status', 'one']))).toBe('memory 536870912, pids 150')

@@ -96,6 +96,8 @@ export interface CloneOptions extends CallOptions {
   readonly count?: number
   /** Give each clone a copy of every writable bind mount, instead of the same folders. */
   readonly copyFiles?: boolean
+  /** False: leave them stopped. What makes a clone a machine of its own is then done at its first start. */
+  readonly start?: boolean
   readonly projectFolder?: string
 }
 

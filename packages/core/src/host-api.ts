@@ -25,8 +25,10 @@ export interface UpOptions extends CallOptions {
   readonly base?: string
   /** Added to the blueprint; absent: what the environment was made with. */
   readonly overlay?: SpecOverlay
-  /** Remove the environment and make it anew. */
+  /** Remove the environment and make it anew. One that has snapshots is HOLM_CONFIRMATION_REQUIRED, with their names in `details.snapshots`. */
   readonly recreate?: boolean
+  /** The snapshots of what is recreated may go with it. */
+  readonly removeSnapshots?: boolean
   /** Leave a failed environment for a look inside, instead of removing it. */
   readonly keep?: boolean
   readonly cwd?: string

@@ -24,6 +24,7 @@ export const clone: BuiltinCommand = {
       type: 'boolean',
       description: 'Copy writable bind mounts for each clone, instead of sharing them.',
     },
+    'no-start': { type: 'boolean', description: 'Leave the clones stopped.' },
   },
   examples: [
     { command: 'holm clone web try', description: 'One more, with the same project folder.' },
@@ -35,6 +36,7 @@ export const clone: BuiltinCommand = {
       ...callOptions(input),
       count: Number(flags['number'] ?? 1),
       copyFiles: flags['copy-files'] === true,
+      ...(flags['no-start'] === true && { start: false }),
     })
     const failed = results.find(({ error }) => error)?.error
     return {

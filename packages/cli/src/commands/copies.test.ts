@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { GoldenImage, PruneOptions, Resources, Snapshot } from '@holm/core'
+import { HolmError } from '@holm/core'
+import type { GoldenImage, PruneOptions, Resources, Snapshot, UpOptions } from '@holm/core'
 import { environment, upResult } from '../../test/fake-host.ts'
 import { runHolm } from '../../test/run-holm.ts'
 
@@ -44,6 +45,22 @@ describe('build and image', () => {
     expect((await runHolm(['up'], { host: { up } })).stdout).toContain(
       'image  golden-0123456789ab: nothing had to be installed\n',
     )
+  })
+
+  it('up asks before snapshots go, and takes --yes for the answer', async () => {
+    const calls: UpOptions[] = []
+    const up = (options: UpOptions = {}) => {
+      calls.push(options)
+      if (options.removeSnapshots === true) return Promise.resolve(upResult)
+      return Promise.reject(
+        new HolmError('HOLM_CONFIRMATION_REQUIRED', 'making web anew removes its snapshots: one'),
+      )
+    }
+    const unasked = await runHolm(['up', '--recreate'], { host: { up } })
+    expect(unasked.code).toBe(2)
+    expect(unasked.stderr).toContain('removes its snapshots: one. Go on? nobody can be asked here')
+    expect((await runHolm(['up', '--recreate', '--yes'], { host: { up } })).code).toBe(0)
+    expect(calls.map(({ removeSnapshots }) => removeSnapshots)).toEqual([undefined, true])
   })
 
   it('prune shows first, needs --yes where nobody can be asked, and passes its flags on', async () => {

@@ -8,7 +8,7 @@ import {
 } from '@holm/core'
 import type { BuiltinCommand } from '../builtin.ts'
 import { renderUp } from '../output/views.ts'
-import { optional, readText } from './shared.ts'
+import { optional, readText, yesFlag } from './shared.ts'
 
 export const up: BuiltinCommand = {
   id: 'up',
@@ -38,6 +38,7 @@ export const up: BuiltinCommand = {
       completes: 'base',
     },
     recreate: { type: 'boolean', description: 'Remove the environment and make it anew.' },
+    yes: { ...yesFlag, description: 'Remove the snapshots of what is recreated without a question.' },
     keep: { type: 'boolean', description: 'Leave an environment that failed to come up for a look inside.' },
   },
   examples: [
@@ -57,17 +58,34 @@ export const up: BuiltinCommand = {
       signal,
       recreate: flags['recreate'] === true,
       ...(flags['keep'] === true && { keep: true }),
+      ...(flags['yes'] === true && { removeSnapshots: true }),
       ...optional('blueprint', args['blueprint']),
       ...optional('name', name),
       ...optional('provider', readText(input, 'provider')),
       ...optional('base', readText(input, 'base')),
     }
-    const result = await upChosen(host, options, terminal)
+    const result = await upConfirmed(host, options, terminal)
+    if (result === undefined) return { data: null, text: 'Nothing removed.' }
     if (flags['quiet'] === true) return { data: result, text: result.environment.name }
     const isFolderDefault = args['blueprint'] === undefined && name === undefined
     const view = { verbose: terminal.verbose, isFolderDefault, elapsedMs: performance.now() - since }
     return { data: result, text: renderUp(result, view) }
   },
+}
+
+/** Snapshots go with what is recreated only after a question. Undefined when the answer is no. */
+async function upConfirmed(
+  host: HostApi,
+  options: UpOptions,
+  terminal: Terminal,
+): Promise<UpResult | undefined> {
+  try {
+    return await upChosen(host, options, terminal)
+  } catch (error) {
+    if (!isHolmError(error, 'HOLM_CONFIRMATION_REQUIRED')) throw error
+    if (!(await terminal.confirm(`${error.message}. Go on?`))) return undefined
+    return upChosen(host, { ...options, removeSnapshots: true }, terminal)
+  }
 }
 
 /** Where several blueprints could be meant, a person at a terminal chooses; elsewhere the error names them. */

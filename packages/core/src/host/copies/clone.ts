@@ -4,6 +4,7 @@ import { HolmError, isHolmError } from '../../errors.ts'
 import { requireFacet } from '../../facets.ts'
 import type { CloneOptions, CloneResult } from '../../copies-api.ts'
 import type { EnvironmentInfo } from '../../host-api.ts'
+import type { EnvironmentState } from '../../provider.ts'
 import type { EnvironmentSpec, Mount } from '../../spec.ts'
 import { assertEnvironmentName } from '../blueprint/environment-name.ts'
 import type { HostContext } from '../context.ts'
@@ -107,12 +108,13 @@ async function cloneOne(cloning: Cloning): Promise<EnvironmentInfo> {
     const spec = await leasePorts(host, draft, await ownFiles(cloning))
     const record = { ...draft, details: { ...draft.details, spec } }
     host.state.records.put(record)
-    await operation.step('clone', () =>
+    const state = await operation.step('clone', () =>
       abandonAfter(
         requireFacet(provider, 'clone').clone(found.record.name, spec, operation.context),
         operation.signal,
       ),
     )
+    if (cloning.options.start === false) return leaveStopped(cloning, record, state)
     const info = await wakeClone(host, { ...found, record, operation }, { spec })
     host.state.records.put({ ...record, phase: 'ready' })
     return info
@@ -120,6 +122,18 @@ async function cloneOne(cloning: Cloning): Promise<EnvironmentInfo> {
     await leaveNothing(cloning, error)
     throw error
   }
+}
+
+/** Its first start makes it a machine of its own (see `wakeRecorded`). */
+function leaveStopped(
+  { host, operation }: Cloning,
+  record: EnvironmentRecord,
+  state: EnvironmentState,
+): EnvironmentInfo {
+  const next: EnvironmentRecord = { ...record, phase: 'ready', details: { ...record.details, unborn: true } }
+  host.state.records.put(next)
+  operation.emit({ type: 'state', environment: record.name, status: state.status, message: 'cloned' })
+  return infoOf(state, next)
 }
 
 /** It belongs to no project folder: `holm up` and `holm exec` there go on to mean the origin. */

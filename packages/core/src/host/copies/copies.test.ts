@@ -42,6 +42,15 @@ describe('clone', () => {
     await expect(host.status()).rejects.toMatchObject({ code: 'HOLM_ENVIRONMENT_NOT_FOUND' })
   })
 
+  it('stays stopped when told to, and runs postStart at its first start', async () => {
+    const { stage, host } = await bringUp('base: host\nlifecycle: { postStart: "echo started >> stages" }\n')
+    const [result] = await host.clone('web', 'copy', { start: false })
+    expect(result).toMatchObject({ name: 'copy', environment: { status: 'stopped', project: '' } })
+    await expect(host.status('copy')).resolves.toMatchObject({ status: 'stopped' })
+    await expect(host.start('copy')).resolves.toMatchObject({ status: 'running' })
+    expect(await stage.shell(host, 'copy', 'cat workspace/stages')).toBe('started\nstarted\n')
+  })
+
   it('many at once; one that cannot be made says why and leaves the others', async () => {
     const { host } = await bringUp()
     await host.clone('web', 'c-2')
@@ -115,6 +124,23 @@ describe('snapshots', () => {
     expect(readFileSync(at('node_modules/deep/file'), 'utf8')).toBe('after')
     const listed = await host.snapshots.list('web')
     expect(listed.map(({ automatic }) => automatic)).toEqual([false, true, true])
+  })
+
+  it('go with what is recreated only when that was said', async () => {
+    const { host } = await bringUp()
+    await host.snapshots.create('web', { name: 'one' })
+    const refused = host.up({ recreate: true })
+    await expect(refused).rejects.toMatchObject({
+      code: 'HOLM_CONFIRMATION_REQUIRED',
+      details: { name: 'web', snapshots: ['one'] },
+    })
+    await expect(host.snapshots.list('web')).resolves.toHaveLength(1)
+    const anew = await host.up({ recreate: true, removeSnapshots: true })
+    expect(anew).toMatchObject({
+      outcome: 'recreated',
+      warnings: ['the snapshots of web went with it: one'],
+    })
+    await expect(host.snapshots.list('web')).resolves.toEqual([])
   })
 
   it('leave files alone when told to, and are removed with their archives', async () => {

@@ -25,7 +25,11 @@ export async function resizeEnvironment(
         ? record
         : {
             ...record,
-            details: { ...details, spec: { ...spec, resources: { ...spec.resources, ...resources } } },
+            details: {
+              ...details,
+              spec: { ...spec, resources: { ...spec.resources, ...resources } },
+              limits: state.limits,
+            },
           }
     host.state.records.put(next)
     return infoOf(state, next)

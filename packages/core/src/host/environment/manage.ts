@@ -1,7 +1,7 @@
 import { HolmError } from '../../errors.ts'
 import { requireFacet, type LogChunk } from '../../facets.ts'
 import type { EnvironmentInfo, HostApi } from '../../host-api.ts'
-import type { Provider } from '../../provider.ts'
+import type { EnvironmentState, Provider } from '../../provider.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
@@ -75,17 +75,39 @@ export async function startEnvironment(
   return host.state.locks.hold(record.name, 'start', async () => {
     const before = await provider.inspect(record.name, operation.context)
     if (before.status === 'absent') throw forget(host, record)
-    if (before.status === 'running') return infoOf(before, record)
+    if (before.status === 'running') {
+      await bear(host, { record, provider, operation })
+      return infoOf(before, record)
+    }
     const state =
       before.status === 'paused'
         ? await operation.step('resume', () =>
             requireFacet(provider, 'pause').resume(record.name, operation.context),
           )
-        : await startWithin(host, provider, { name: record.name, operation })
+        : await wakeRecorded(host, { record, provider, operation })
     if (before.status !== 'paused') await runStartStages(host, { record, provider, operation })
     operation.emit({ type: 'state', environment: record.name, status: state.status })
     return infoOf(state, record)
   })
+}
+
+/** Starts it; a clone that never ran becomes a machine of its own. */
+export async function wakeRecorded(
+  host: HostContext,
+  { record, provider, operation }: Found,
+): Promise<EnvironmentState> {
+  const state = await startWithin(host, provider, { name: record.name, operation })
+  await bear(host, { record, provider, operation })
+  return state
+}
+
+/** Also for one whose first start was killed before this was done. */
+async function bear(host: HostContext, { record, provider, operation }: Found): Promise<void> {
+  const { unborn, ...details } = record.details
+  if (unborn !== true || details.spec === undefined) return
+  const { renewIdentity } = await import('../copies/identity.ts')
+  await renewIdentity({ provider, operation, spec: details.spec })
+  host.state.records.put({ ...record, details })
 }
 
 /** `postStart` and `postAttach`, as the record's spec has them. */

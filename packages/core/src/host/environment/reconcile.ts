@@ -92,7 +92,7 @@ function reconcileRecord(
     if (record.phase === 'ready') operation.warn(`${record.name} was removed outside holm and is forgotten`)
     return []
   }
-  if (record.phase === 'ready') return [infoOf(state, record)]
+  if (record.phase === 'ready') return [infoOf(withLimits(state, record), record)]
   if (beingMade) return [{ ...infoOf(state, record), status: 'creating' }]
   return [
     {
@@ -101,6 +101,14 @@ function reconcileRecord(
       reason: 'left half-made by an interrupted up; the next up makes it anew',
     },
   ]
+}
+
+/** A runtime may list what it was told at creation, and know of a later resize only when it is asked for the one. */
+function withLimits(state: EnvironmentState, { details }: EnvironmentRecord): EnvironmentState {
+  if (details.limits === undefined || state.limits.length === 0) return state
+  const resized = new Map(details.limits.map((limit) => [limit.name, limit]))
+  const listed = state.limits.filter(({ name }) => !resized.has(name))
+  return { ...state, limits: [...resized.values(), ...listed] }
 }
 
 function adopt(host: HostContext, state: EnvironmentState): EnvironmentInfo {

@@ -10,9 +10,8 @@ import type { EnvironmentRecord } from '../state/index.ts'
 import { createEnvironment } from './create.ts'
 import { forgetOwned } from './destroy.ts'
 import { noProvider } from './select-provider.ts'
-import { startWithin } from './start.ts'
 import { infoOf } from './info.ts'
-import { runStartStages } from './manage.ts'
+import { runStartStages, wakeRecorded } from './manage.ts'
 import { identify, planUp, type Plan } from './plan.ts'
 
 interface Outcome {
@@ -155,7 +154,9 @@ async function bringUpLocked(work: Work): Promise<Outcome> {
     return create(work, 'created')
   }
   if (options.recreate === true) {
+    const lost = await assertSnapshotsMayGo(work, record)
     await operation.step('remove', () => removeExisting(work, record))
+    if (lost.length > 0) operation.warn(`the snapshots of ${plan.name} went with it: ${lost.join(', ')}`)
     return create(work, 'recreated')
   }
   return wake(work, record, existing)
@@ -167,6 +168,24 @@ async function inspectExisting(
   operation: Operation,
 ): Promise<EnvironmentState> {
   return (await host.provider(record.provider)).inspect(record.name, operation.context)
+}
+
+/** Names of the snapshots that a removal takes along. */
+async function assertSnapshotsMayGo(
+  { host, operation, options }: Work,
+  { name, provider: id }: EnvironmentRecord,
+): Promise<readonly string[]> {
+  const { snapshots } = await host.provider(id)
+  const names = ((await snapshots?.list(name, operation.context)) ?? []).map((each) => each.name)
+  if (names.length === 0 || options.removeSnapshots === true) return names
+  throw new HolmError(
+    'HOLM_CONFIRMATION_REQUIRED',
+    `making ${name} anew removes its snapshots: ${names.join(', ')}`,
+    {
+      hint: 'Pass --yes to go ahead, or keep them in an archive: holm export',
+      details: { name, snapshots: names },
+    },
+  )
 }
 
 /** Through the provider that has it, which with --recreate --provider is not the one it will be made on. */
@@ -228,7 +247,7 @@ async function wake(work: Work, record: EnvironmentRecord, existing: Environment
 
 async function start(work: Work, record: EnvironmentRecord): Promise<Outcome> {
   const { host, plan, operation } = work
-  const state = await startWithin(host, plan.provider, { name: plan.name, operation })
+  const state = await wakeRecorded(host, { record, provider: plan.provider, operation })
   await runStartStages(host, { record, provider: plan.provider, operation })
   return { outcome: 'started', state, record }
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import type { AppliedLimit } from '../../provider.ts'
 import type { CommandSpec, EnvironmentSpec, SpecOverlay } from '../../spec.ts'
 
 /** What holm wrote down about an environment. The runtime's labels are the truth for what exists. */
@@ -34,6 +35,10 @@ export interface RecordDetails {
   /** Hash of what was provisioned; with `image` also that of the golden image it was cloned from. */
   readonly golden?: string
   readonly image?: string
+  /** Limits as the last resize left them. */
+  readonly limits?: readonly AppliedLimit[]
+  /** A clone that was never started: it still has the machine-id and the SSH host keys of its origin. */
+  readonly unborn?: true
   /** Folders and files of holm's data folder that belong to it alone, and go with it. */
   readonly owned?: readonly string[]
 }
