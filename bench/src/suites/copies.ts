@@ -89,8 +89,6 @@ async function* cloneCase(
   await lab.run([process.execPath, holmCli, 'up'], { cwd: project, env })
   // What was written before is on the disk: nobody waits for what another contender left to be written.
   const settled = (): Promise<string> => lab.run(['sync'])
-  // What was written before is on the disk: nobody waits for what another contender left to be written.
-  const settled = (): Promise<string> => lab.run(['sync'])
   const destroy = (): Promise<string> => lab.holm(project, 'destroy', `${name}-copy`, '--yes')
   try {
     await lab.holm(project, 'stop')
