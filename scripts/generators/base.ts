@@ -9,6 +9,7 @@ function row(entry: CatalogueEntry): readonly string[] {
   const ways = [
     ...(entry.rootfs ? [code(`holm base import ${entry.name} ${entry.name}`)] : []),
     ...(entry.recipe ? [code(`holm base build ${entry.name}`)] : []),
+    ...(entry.disk ? [code(`holm base import <name> ${entry.name} --disk`)] : []),
   ]
   return [
     code(entry.name),
@@ -40,6 +41,9 @@ files, and needs no network:
 - \`holm base import alpine-3.22 alpine-3.22\` downloads what the distribution publishes, with the checksum it publishes.
   \`holm base import mine https://…\` takes any address; give \`--sha256\` where you know it (plain http demands it). A download that
   was cut off goes on where it ended.
+- \`holm base import debian-cloud debian-12 --disk\` downloads the disk with cloud-init that the distribution publishes for machines, and
+  \`holm base add work ./work.qcow2\` registers one of yours: providers of virtual machines start from it. A qcow2 file that has parts in
+  other files is refused.
 - \`holm base build debian-12 --include git --include curl\` makes one from the distribution's packages with mmdebstrap (or debootstrap as root).
   The packages come from \`--mirror\`, else \`base.mirror\` of the configuration, else where this machine gets its own when it is of the same
   distribution, else the tool's default.

@@ -131,11 +131,17 @@ export interface BaseEntry {
   readonly name: string
   readonly description: string
   readonly aliases: readonly string[]
-  /** Forms it can be had in: an image reference, a local tarball, a folder, a build recipe. */
+  /** Forms it can be had in: an image reference, a local tarball, a folder, the disk of a machine, a build recipe. */
   readonly image?: string
   readonly digest?: string
   readonly rootfs?: { readonly path: string; readonly sha256: string; readonly sizeBytes: number }
   readonly folder?: string
+  readonly disk?: {
+    readonly path: string
+    readonly format: 'qcow2' | 'raw'
+    readonly sha256: string
+    readonly sizeBytes: number
+  }
   readonly recipe?: string
   readonly origin: 'catalogue' | 'local'
 }
@@ -193,13 +199,13 @@ export interface HostApi extends CopiesApi {
   }
   readonly bases: {
     list(): Promise<readonly BaseEntry[]>
-    /** Registers a local tarball, folder or image under a name; nothing is copied. */
-    add(name: string, source: string): Promise<BaseEntry>
-    /** Copies a tarball or downloads a URL into the cache (resumable, checksum verified). */
+    /** Registers a local tarball, folder, disk or image under a name; nothing is copied. */
+    add(name: string, source: string, options?: { readonly disk?: boolean }): Promise<BaseEntry>
+    /** Copies a tarball or disk or downloads a URL into the cache (resumable, checksum verified). */
     import(
       name: string,
       source: string,
-      options?: CallOptions & { readonly sha256?: string },
+      options?: CallOptions & { readonly sha256?: string; readonly disk?: boolean },
     ): Promise<BaseEntry>
     /** Builds a root filesystem from the distribution's packages. */
     build(

@@ -48,8 +48,8 @@ describe('help', () => {
         blueprint show      Show a blueprint with everything it extends, or what holm makes of it.
         blueprint validate  Check a blueprint without running anything.
         base list           List the bases a blueprint can start from.
-        base add            Register a local tarball, folder or image under a name; nothing is copied.
-        base import         Copy a tarball, or download one, into the cache.
+        base add            Register a local tarball, folder, disk or image under a name; nothing is copied.
+        base import         Copy a tarball or disk, or download one, into the cache.
         base build          Build a root filesystem from the distribution's packages.
         base remove         Forget a local base and remove its cached files.
 
@@ -90,8 +90,8 @@ describe('help', () => {
 
       COMMANDS
         base list    List the bases a blueprint can start from.
-        base add     Register a local tarball, folder or image under a name; nothing is copied.
-        base import  Copy a tarball, or download one, into the cache.
+        base add     Register a local tarball, folder, disk or image under a name; nothing is copied.
+        base import  Copy a tarball or disk, or download one, into the cache.
         base build   Build a root filesystem from the distribution's packages.
         base remove  Forget a local base and remove its cached files.
       "

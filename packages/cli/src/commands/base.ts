@@ -1,5 +1,5 @@
 import type { BaseEntry } from '@holm/core'
-import type { BuiltinCommand } from '../builtin.ts'
+import type { BuiltinCommand, BuiltinInput } from '../builtin.ts'
 import { formatBytes } from '../output/units.ts'
 import { optional, readText } from './shared.ts'
 
@@ -7,6 +7,16 @@ const group = 'Blueprints and bases'
 const nameArg = { name: 'name', description: 'Name of the base.', required: true, completes: 'base' } as const
 const newNameArg = { name: 'name', description: 'Name to register it under.', required: true } as const
 const sourceArg = { name: 'source', required: true, completes: 'file' } as const
+
+const diskFlag = {
+  type: 'boolean',
+  description:
+    "It is the disk of a machine; without it that is told by the file's ending (.qcow2, .img, .raw).",
+} as const
+
+function diskOf(flags: BuiltinInput['flags']): { readonly disk?: true } {
+  return flags['disk'] === true ? { disk: true } : {}
+}
 
 export const baseList: BuiltinCommand = {
   id: 'base list',
@@ -26,16 +36,17 @@ export const baseList: BuiltinCommand = {
 export const baseAdd: BuiltinCommand = {
   id: 'base add',
   group,
-  summary: 'Register a local tarball, folder or image under a name; nothing is copied.',
-  args: [newNameArg, { ...sourceArg, description: 'A tarball, a folder, or an image reference.' }],
+  summary: 'Register a local tarball, folder, disk or image under a name; nothing is copied.',
+  args: [newNameArg, { ...sourceArg, description: 'A tarball, a folder, a disk, or an image reference.' }],
+  flags: { disk: diskFlag },
   examples: [
     {
       command: 'holm base add work ./rootfs.tar.zst',
       description: 'Use a tarball of your own on every provider.',
     },
   ],
-  async run({ args, host }) {
-    const entry = await host.bases.add(args['name'] ?? '', args['source'] ?? '')
+  async run({ args, flags, host }) {
+    const entry = await host.bases.add(args['name'] ?? '', args['source'] ?? '', diskOf(flags))
     return { data: entry, text: renderEntry('added', entry) }
   },
 }
@@ -43,19 +54,23 @@ export const baseAdd: BuiltinCommand = {
 export const baseImport: BuiltinCommand = {
   id: 'base import',
   group,
-  summary: 'Copy a tarball, or download one, into the cache.',
+  summary: 'Copy a tarball or disk, or download one, into the cache.',
   description: 'A broken download is taken up where it stopped; the checksum is verified.',
-  args: [newNameArg, { ...sourceArg, description: 'A tarball or a URL.' }],
-  flags: { sha256: { type: 'string', description: 'Checksum it must have.' } },
+  args: [newNameArg, { ...sourceArg, description: 'A tarball, a disk, a URL, or a name of the catalogue.' }],
+  flags: { sha256: { type: 'string', description: 'Checksum it must have.' }, disk: diskFlag },
   examples: [
     {
       command: 'holm base import debian-12 ./debian-12.tar.xz',
       description: 'Keep a copy that serves every provider.',
     },
+    {
+      command: 'holm base import debian-cloud debian-12 --disk',
+      description: 'Download the disk that Debian publishes for machines, with the checksum it publishes.',
+    },
   ],
   async run(input) {
     const { args, host, signal } = input
-    const options = { signal, ...optional('sha256', readText(input, 'sha256')) }
+    const options = { signal, ...optional('sha256', readText(input, 'sha256')), ...diskOf(input.flags) }
     const entry = await host.bases.import(args['name'] ?? '', args['source'] ?? '', options)
     return { data: entry, text: renderEntry('imported', entry) }
   },
@@ -105,16 +120,17 @@ export const baseRemove: BuiltinCommand = {
   },
 }
 
-function describeForms({ image, rootfs, folder, recipe }: BaseEntry): string {
+function describeForms({ image, rootfs, folder, disk, recipe }: BaseEntry): string {
   const forms = [
     image && 'image',
     rootfs && `rootfs ${formatBytes(rootfs.sizeBytes)}`,
     folder && 'folder',
+    disk && `disk ${disk.format} ${formatBytes(disk.sizeBytes)}`,
     recipe && 'recipe',
   ]
   return forms.filter((form) => form !== undefined && form !== '').join(', ')
 }
 
 function renderEntry(verb: string, entry: BaseEntry): string {
-  return `${verb} ${entry.name}: ${entry.rootfs?.path ?? entry.folder ?? entry.image ?? entry.description}`
+  return `${verb} ${entry.name}: ${entry.rootfs?.path ?? entry.disk?.path ?? entry.folder ?? entry.image ?? entry.description}`
 }

@@ -5,12 +5,12 @@ export interface BaseRecipe {
   readonly components: readonly string[]
 }
 
-/** Where the distribution publishes a root filesystem, and the list that holds its checksum. `{arch}` is replaced. */
-export interface RootfsSource {
-  readonly format: 'alpine-releases' | 'sha256sums'
-  /** Address of the list; the archive lies next to it. */
+/** Where the distribution publishes a root filesystem or disk, and the list that holds its checksum. `{arch}` is replaced. */
+export interface PublishedSource {
+  readonly format: 'alpine-releases' | 'sums'
+  /** Address of the list; the file lies next to it. */
   readonly list: string
-  /** The archive's name in the list, as a regular expression. */
+  /** The file's name in the list, as a regular expression. */
   readonly file: string
   /** This machine's architecture (`process.arch`) to the distribution's word for it. */
   readonly architectures: Readonly<Record<string, string>>
@@ -23,7 +23,9 @@ export interface CatalogueEntry {
   readonly aliases: readonly string[]
   /** Image for OCI runtimes. Its digest is recorded at first use, on this machine; none is invented here. */
   readonly image: string
-  readonly rootfs?: RootfsSource
+  readonly rootfs?: PublishedSource
+  /** The disk of a machine with cloud-init, for `holm base import --disk`. */
+  readonly disk?: PublishedSource
   readonly recipe?: BaseRecipe
 }
 
@@ -34,6 +36,12 @@ function debian(version: string, suite: string, extra: readonly string[] = []): 
     description: `Debian ${version} "${suite}"`,
     aliases: [`debian-${suite}`, ...tags.map((tag) => `debian:${tag}`), ...extra],
     image: `debian:${version}`,
+    disk: {
+      format: 'sums',
+      list: `https://cloud.debian.org/images/cloud/${suite}/latest/SHA512SUMS`,
+      file: `debian-${version}-genericcloud-{arch}\\.qcow2`,
+      architectures: { x64: 'amd64', arm64: 'arm64' },
+    },
     recipe: { distribution: 'debian', suite, components: ['main'] },
   }
 }
@@ -45,9 +53,15 @@ function ubuntu(version: string, suite: string, extra: readonly string[] = []): 
     aliases: [`ubuntu-${suite}`, `ubuntu:${version}`, `ubuntu:${suite}`, ...extra],
     image: `ubuntu:${version}`,
     rootfs: {
-      format: 'sha256sums',
+      format: 'sums',
       list: `https://cdimage.ubuntu.com/ubuntu-base/releases/${version}/release/SHA256SUMS`,
       file: `ubuntu-base-${version}(\\.\\d+)?-base-{arch}\\.tar\\.gz`,
+      architectures: { x64: 'amd64', arm64: 'arm64' },
+    },
+    disk: {
+      format: 'sums',
+      list: `https://cloud-images.ubuntu.com/releases/${version}/release/SHA256SUMS`,
+      file: `ubuntu-${version}-server-cloudimg-{arch}\\.img`,
       architectures: { x64: 'amd64', arm64: 'arm64' },
     },
     recipe: { distribution: 'ubuntu', suite, components: ['main', 'universe'] },

@@ -11,9 +11,13 @@ interface Remembered {
   readonly sha256: string
 }
 
-/** SHA-256 of a file in hex, streamed. */
-export async function hashFile(path: string, signal?: AbortSignal): Promise<string> {
-  const hash = createHash('sha256')
+/** SHA-256 (or the other one) of a file in hex, streamed. */
+export async function hashFile(
+  path: string,
+  signal?: AbortSignal,
+  algorithm: 'sha256' | 'sha512' = 'sha256',
+): Promise<string> {
+  const hash = createHash(algorithm)
   await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash, signal ? { signal } : {})
   return hash.digest('hex')
 }

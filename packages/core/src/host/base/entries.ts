@@ -3,16 +3,26 @@ import { readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HolmError } from '../../errors.ts'
 import { createFolder, unreadableError } from '../config/paths.ts'
+import type { DiskFormat } from './disk.ts'
 
-/** A base of this machine: what `<data>/bases/<name>.json` holds. Exactly one of the three forms is set. */
+/** A base of this machine: what `<data>/bases/<name>.json` holds. Exactly one of the forms is set. */
 export interface LocalBase {
   readonly version: 1
   readonly name: string
   readonly image?: string
   readonly rootfs?: { readonly path: string; readonly sha256: string; readonly sizeBytes: number }
   readonly folder?: string
+  readonly disk?: LocalDisk
   /** ISO 8601. */
   readonly addedAt: string
+}
+
+/** The disk of a machine: a file of this machine. */
+export interface LocalDisk {
+  readonly path: string
+  readonly format: DiskFormat
+  readonly sha256: string
+  readonly sizeBytes: number
 }
 
 const suffix = '.json'

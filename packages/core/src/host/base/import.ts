@@ -3,10 +3,11 @@ import { join, resolve as resolvePath } from 'node:path'
 import { HolmError } from '../../errors.ts'
 import { createFolder } from '../config/paths.ts'
 import { hashFile } from './checksum.ts'
+import { assertDisk } from './disk.ts'
 import { storageError } from './entries.ts'
 import { copyInto, downloadInto, removePart } from './download.ts'
 import { findPublished } from './published.ts'
-import { findCatalogueEntry } from './reference.ts'
+import { findCatalogueEntry, isDiskPath } from './reference.ts'
 import { assertRootfsTar } from './rootfs.ts'
 import type { Runner } from '../../process.ts'
 import type { TransferOptions } from './download.ts'
@@ -15,9 +16,11 @@ export interface ImportOptions extends TransferOptions {
   /** `<cache>/bases`. */
   readonly cache: string
   readonly runner: Runner
+  /** The disk of a machine; absent: as the ending of the source says. */
+  readonly disk?: boolean
 }
 
-/** Fetches a root filesystem into the cache, verified; returns its path there. */
+/** Fetches a root filesystem or disk into the cache, verified; returns its path there: its ending says which. */
 export async function importBase(name: string, source: string, options: ImportOptions): Promise<string> {
   createFolder(options.cache)
   const part = join(options.cache, `${encodeURIComponent(name)}.part`)
@@ -42,20 +45,21 @@ async function fetchInto(part: string, source: string, options: ImportOptions): 
     await copyInto(path, part, options)
     return options.sha256
   }
-  const published = findCatalogueEntry(source)?.rootfs
+  const published = findCatalogueEntry(source)?.[options.disk === true ? 'disk' : 'rootfs']
   if (!published) {
+    const what = options.disk === true ? 'disk' : 'root filesystem'
     throw new HolmError(
       'HOLM_BASE_NOT_FOUND',
-      `${source} is no file, no address and no base with a published root filesystem`,
+      `${source} is no file, no address and no base with a published ${what}`,
       {
-        hint: 'Give a tarball, an https address, or a catalogue name such as alpine-3.22 or ubuntu-24.04.',
+        hint: 'Give a file, an https address, or a catalogue name such as ubuntu-24.04.',
         details: { source },
       },
     )
   }
-  const { url, sha256 } = await findPublished(published, process.arch, options)
-  await downloadInto(url, part, { ...options, sha256 })
-  return options.sha256 ?? sha256
+  const { url, sum } = await findPublished(published, process.arch, options)
+  await downloadInto(url, part, { ...options, sha256: sum })
+  return options.sha256 ?? sum
 }
 
 interface Finish extends ImportOptions {
@@ -68,24 +72,33 @@ async function finish(
   part: string,
   { cache, source, expected, ...options }: Finish,
 ): Promise<string> {
-  const sha256 = await hashFile(part, options.signal)
-  if (expected !== undefined && expected.toLowerCase() !== sha256) {
+  const sum = await hashFile(part, options.signal, expected?.length === 128 ? 'sha512' : 'sha256')
+  if (expected !== undefined && expected.toLowerCase() !== sum) {
     await removePart(part)
-    throw new HolmError('HOLM_BASE_INVALID', `${source} has checksum ${sha256}, expected ${expected}`, {
+    throw new HolmError('HOLM_BASE_INVALID', `${source} has checksum ${sum}, expected ${expected}`, {
       hint: 'Do not use the file; check the address and the checksum, then import again.',
-      details: { source, sha256, expected },
+      details: { source, sum, expected },
     })
   }
-  try {
-    await assertRootfsTar(part, options.runner, options.signal)
-  } catch (error) {
+  const ending = await assertForm(part, source, options).catch(async (error: unknown) => {
     if (!options.signal?.aborted) await removePart(part)
     throw error
-  }
-  const target = join(cache, `${encodeURIComponent(name)}-${sha256.slice(0, 12)}.tar`)
+  })
+  const target = join(cache, `${encodeURIComponent(name)}-${sum.slice(0, 12)}.${ending}`)
   await rename(part, target)
   await removePart(part)
   return target
+}
+
+/** HOLM_BASE_INVALID for what is neither; returns the ending of its kind. */
+async function assertForm(
+  part: string,
+  source: string,
+  { disk = isDiskPath(source), runner, signal }: Pick<ImportOptions, 'disk' | 'runner' | 'signal'>,
+): Promise<'tar' | 'qcow2' | 'raw'> {
+  if (disk) return assertDisk(part)
+  await assertRootfsTar(part, runner, signal)
+  return 'tar'
 }
 
 /** Plain http can be changed on its way: only with a checksum, or from this machine itself. */

@@ -1,39 +1,40 @@
 import { HolmError } from '../../errors.ts'
-import type { RootfsSource } from './catalogue.ts'
+import type { PublishedSource } from './catalogue.ts'
 
 /** A file of the distribution with the checksum it publishes. */
 export interface PublishedFile {
   readonly url: string
-  readonly sha256: string
+  /** SHA-256 or SHA-512 in hex: its length says which. */
+  readonly sum: string
 }
 
 interface Listed {
   readonly file: string
-  readonly sha256: string
+  readonly sum: string
 }
 
 /** Files of Alpine's latest-releases.yaml. Pure. */
 export function parseAlpineReleases(text: string): readonly Listed[] {
   return text.split(/^-/m).flatMap((block) => {
     const file = /^\s*file:\s*(\S+)/m.exec(block)?.[1]
-    const sha256 = /^\s*sha256:\s*([0-9a-f]{64})\b/m.exec(block)?.[1]
-    return file !== undefined && sha256 !== undefined ? [{ file, sha256 }] : []
+    const sum = /^\s*sha256:\s*([0-9a-f]{64})\b/m.exec(block)?.[1]
+    return file !== undefined && sum !== undefined ? [{ file, sum }] : []
   })
 }
 
-/** Files of a SHA256SUMS list. Pure. */
+/** Files of a SHA256SUMS or SHA512SUMS list. Pure. */
 export function parseSums(text: string): readonly Listed[] {
   return text.split('\n').flatMap((line) => {
-    const found = /^([0-9a-f]{64})\s+\*?(\S+)\s*$/i.exec(line)
+    const found = /^([0-9a-f]{64}|[0-9a-f]{128})\s+\*?(\S+)\s*$/i.exec(line)
     return found?.[1] !== undefined && found[2] !== undefined
-      ? [{ file: found[2], sha256: found[1].toLowerCase() }]
+      ? [{ file: found[2], sum: found[1].toLowerCase() }]
       : []
   })
 }
 
 /** The newest of the listed files that the source means, for the architecture (`process.arch`). Pure. */
 export function selectPublished(
-  source: RootfsSource,
+  source: PublishedSource,
   listText: string,
   arch: string,
 ): PublishedFile | undefined {
@@ -46,17 +47,17 @@ export function selectPublished(
     .filter(({ file }) => pattern.test(file))
     .toSorted((a, b) => a.file.localeCompare(b.file, 'en', { numeric: true }))
     .at(-1)
-  return newest && { url: new URL(newest.file, list).href, sha256: newest.sha256 }
+  return newest && { url: new URL(newest.file, list).href, sum: newest.sum }
 }
 
 /** Asks the distribution for its file and checksum. */
 export async function findPublished(
-  source: RootfsSource,
+  source: PublishedSource,
   arch: string,
   { fetch, signal }: { readonly fetch: typeof globalThis.fetch; readonly signal?: AbortSignal },
 ): Promise<PublishedFile> {
   const list = source.list.replaceAll('{arch}', source.architectures[arch] ?? arch)
-  const hint = 'Check the network, or fetch the file elsewhere and use holm base add <name> <rootfs.tar>.'
+  const hint = 'Check the network, or fetch the file elsewhere and use holm base add <name> <file>.'
   const response = await fetch(list, signal ? { signal } : {}).catch((cause: unknown) => {
     throw new HolmError('HOLM_COMMAND_FAILED', `${list} cannot be reached`, { hint, cause })
   })
@@ -64,5 +65,5 @@ export async function findPublished(
     throw new HolmError('HOLM_COMMAND_FAILED', `${list} answered ${response.status}`, { hint })
   const found = selectPublished(source, await response.text(), arch)
   if (found) return found
-  throw new HolmError('HOLM_BASE_NOT_FOUND', `${list} names no root filesystem for ${arch}`, { hint })
+  throw new HolmError('HOLM_BASE_NOT_FOUND', `${list} names no file for ${arch}`, { hint })
 }

@@ -1,9 +1,10 @@
-import { open, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { resolve as resolvePath } from 'node:path'
 import { HolmError } from '../../errors.ts'
 import { catalogue } from './catalogue.ts'
 import { checksumOf } from './checksum.ts'
+import { assertDisk } from './disk.ts'
 import { findEntry } from './entries.ts'
 import {
   familiarReference,
@@ -17,7 +18,9 @@ import {
 import { assertRootfsFolder } from './rootfs.ts'
 import type { Base, BaseKind } from '../../spec.ts'
 import type { BlueprintBase } from '../../blueprint.ts'
-import type { LocalBase } from './entries.ts'
+import type { LocalBase, LocalDisk } from './entries.ts'
+
+type LocalDiskFile = Pick<LocalDisk, 'path' | 'format' | 'sha256'>
 
 export type BaseRequest = string | BlueprintBase
 
@@ -97,9 +100,14 @@ function hasImage(entry: LocalBase, name: string): boolean {
 }
 
 /** The form an entry has, for the error that says who takes it. */
-function entryForm({ name, rootfs, folder }: LocalBase): Base {
+function entryForm({ name, rootfs, folder, disk }: LocalBase): Base {
+  if (disk !== undefined) return { kind: 'disk', name, ...pathOf(disk) }
   if (folder !== undefined) return { kind: 'folder', name, path: folder }
   return { kind: 'rootfs', name, path: rootfs?.path ?? '', sha256: rootfs?.sha256 ?? '' }
+}
+
+function pathOf({ path, format, sha256 }: LocalDisk): LocalDiskFile {
+  return { path, format, sha256 }
 }
 
 /** A catalogue name means its image; a reference means itself, tag and all. */
@@ -116,6 +124,10 @@ async function localBase(
 ): Promise<Base | undefined> {
   if (entry.folder !== undefined && context.accepts.includes('folder')) {
     return { ...(await resolveFolder(entry.folder, context)), name: entry.name }
+  }
+  if (entry.disk !== undefined && context.accepts.includes('disk')) {
+    const { sha256 } = await checksum(entry.disk.path, folders)
+    return { kind: 'disk', name: entry.name, ...pathOf(entry.disk), sha256 }
   }
   if (entry.rootfs === undefined || !context.accepts.includes('rootfs')) return undefined
   const { sha256 } = await checksum(entry.rootfs.path, folders)
@@ -162,19 +174,8 @@ async function resolveDisk(
 ): Promise<Base> {
   const path = toPath(request.disk, context, folders)
   const sha256 = await checkedSum(path, request.sha256, folders)
-  const format = await diskFormat(path)
+  const format = await assertDisk(path)
   return accept({ kind: 'disk', name: nameOfPath(path), path, format, sha256 }, context, path)
-}
-
-/** A qcow2 file says so in its first four bytes; anything else is the disk itself. */
-async function diskFormat(path: string): Promise<'qcow2' | 'raw'> {
-  const file = await open(path)
-  try {
-    const { buffer } = await file.read({ buffer: Buffer.alloc(4), position: 0 })
-    return buffer.toString('latin1') === 'QFI\u00fb' ? 'qcow2' : 'raw'
-  } finally {
-    await file.close()
-  }
 }
 
 async function resolveFolder(
@@ -231,6 +232,7 @@ function noImages(name: string, { accepts }: ResolveContext): HolmError {
   const ways = [
     ...(entry?.recipe ? [`holm base build ${local}`] : []),
     ...(entry?.rootfs ? [`holm base import ${local} ${local}`] : []),
+    ...(entry?.disk && accepts.includes('disk') ? [`holm base import ${local} ${local} --disk`] : []),
     `holm base add ${local} <rootfs.tar>`,
     ...(accepts.includes('host') ? ['--base host'] : []),
   ]

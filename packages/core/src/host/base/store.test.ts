@@ -201,6 +201,109 @@ describe('import', () => {
   })
 })
 
+describe('a disk', () => {
+  /** The first bytes of a qcow2 file; what else is in it nobody looks at. */
+  const qcow2 = ({ backing = 0, features = 0 } = {}): Buffer => {
+    const header = Buffer.alloc(1024)
+    header.write('QFI\u00fb', 'latin1')
+    header.writeUInt32BE(3, 4)
+    header.writeBigUInt64BE(BigInt(backing), 8)
+    header.writeBigUInt64BE(BigInt(features), 72)
+    return header
+  }
+  const file = async (name: string, data: Buffer): Promise<string> => {
+    await writeFile(join(root, name), data)
+    return join(root, name)
+  }
+  const machines = { accepts: ['rootfs', 'disk'] as const, directory: '/' }
+
+  it('is added where it lies, told with its format, and resolved for who takes disks', async () => {
+    const path = await file('work.qcow2', qcow2())
+    expect(await store.add('work', path)).toMatchObject({
+      name: 'work',
+      origin: 'local',
+      disk: { path, format: 'qcow2', sizeBytes: 1024, sha256: await sha256Of(path) },
+    })
+    expect((await store.list()).find(({ name }) => name === 'work')?.disk?.format).toBe('qcow2')
+    expect(await store.resolve('work', machines)).toEqual({
+      kind: 'disk',
+      name: 'work',
+      path,
+      format: 'qcow2',
+      sha256: await sha256Of(path),
+    })
+    await expect(store.resolve('work', { accepts: ['rootfs'], directory: '/' })).rejects.toMatchObject({
+      code: 'HOLM_BASE_NOT_FOUND',
+      message: expect.stringContaining('disk images') as string,
+    })
+  })
+
+  it('is imported into the cache under an ending of its format, and removed from it', async () => {
+    const entry = await store.import('work', await file('work.img', Buffer.alloc(4096)))
+    expect(entry.disk).toMatchObject({ format: 'raw', sizeBytes: 4096 })
+    expect(entry.disk?.path).toMatch(/\.raw$/)
+    await store.remove('work')
+    expect(existsSync(entry.disk?.path ?? '')).toBe(false)
+  })
+
+  it('without an ending that says so is one when it is called one', async () => {
+    const path = await file('machine', qcow2())
+    await expect(store.add('work', path)).rejects.toMatchObject({ code: 'HOLM_BASE_INVALID' })
+    expect((await store.add('work', path, { disk: true })).disk?.format).toBe('qcow2')
+    expect((await store.import('other', path, { disk: true })).disk?.path).toMatch(/\.qcow2$/)
+  })
+
+  it('that has parts in other files of this machine is refused, also by its path', async () => {
+    for (const data of [qcow2({ backing: 512 }), qcow2({ features: 4 })]) {
+      const path = await file('bad.qcow2', data)
+      const refusal = {
+        code: 'HOLM_BASE_INVALID',
+        message: expect.stringContaining('made of several files') as string,
+      }
+      await expect(store.add('bad', path)).rejects.toMatchObject(refusal)
+      await expect(store.import('bad', path)).rejects.toMatchObject(refusal)
+      await expect(store.resolve(path, machines)).rejects.toMatchObject(refusal)
+    }
+  })
+
+  it('of another kind, or packed, is refused with what it is', async () => {
+    const path = await file('bad.img', Buffer.concat([Buffer.from('1f8b0800', 'hex'), Buffer.alloc(600)]))
+    await expect(store.add('bad', path)).rejects.toMatchObject({
+      code: 'HOLM_BASE_INVALID',
+      message: expect.stringContaining('packed with gzip') as string,
+    })
+  })
+
+  it('of the catalogue is downloaded and checked against the SHA-512 sum beside it', async () => {
+    const data = qcow2()
+    const sum = createHash('sha512').update(data).digest('hex')
+    const arch = process.arch === 'arm64' ? 'arm64' : 'amd64'
+    const name = `debian-12-genericcloud-${arch}.qcow2`
+    let published = `${sum}  ${name}\n`
+    const asked: string[] = []
+    const fetch: typeof globalThis.fetch = async (input) => {
+      const url = String(input)
+      asked.push(url)
+      return new Response(url.endsWith('/SHA512SUMS') ? published : new Uint8Array(data))
+    }
+    const paths = { data: join(root, 'data'), cache: join(root, 'cache') }
+    const web = createBaseStore({ paths, runner, env: process.env, fetch })
+    expect((await web.import('cloud', 'debian-12', { disk: true })).disk).toMatchObject({ format: 'qcow2' })
+    expect(asked).toEqual([
+      'https://cloud.debian.org/images/cloud/bookworm/latest/SHA512SUMS',
+      `https://cloud.debian.org/images/cloud/bookworm/latest/${name}`,
+    ])
+    published = `${'0'.repeat(128)}  ${name}\n`
+    await expect(web.import('other', 'debian-12', { disk: true })).rejects.toMatchObject({
+      code: 'HOLM_BASE_INVALID',
+      message: expect.stringContaining('has checksum') as string,
+    })
+    await expect(web.import('none', 'alpine-3.22', { disk: true })).rejects.toMatchObject({
+      code: 'HOLM_BASE_NOT_FOUND',
+    })
+  })
+})
+
 describe('remove', () => {
   it('keeps a file that was only added', async () => {
     await store.add('mine', tar)

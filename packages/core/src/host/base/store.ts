@@ -4,7 +4,8 @@ import { HolmError } from '../../errors.ts'
 import { catalogue } from './catalogue.ts'
 import { checksumOf } from './checksum.ts'
 import { loadEntries, loadEntry, readJson, removeEntry, saveEntry, writeJson } from './entries.ts'
-import { assertBaseName, findCatalogueEntry, isImageLike } from './reference.ts'
+import { assertDisk } from './disk.ts'
+import { assertBaseName, findCatalogueEntry, isDiskPath, isImageLike } from './reference.ts'
 import { resolveBase } from './resolve.ts'
 import { assertRootfsFolder, assertRootfsTar } from './rootfs.ts'
 import { isReallyBelow } from '../inside-folder.ts'
@@ -32,13 +33,13 @@ export interface BaseCallOptions {
 
 export interface BaseStore {
   list(): Promise<readonly BaseEntry[]>
-  /** Registers a tarball, a folder or an image; nothing is copied. A relative path starts at the current folder. */
-  add(name: string, source: string): Promise<BaseEntry>
-  /** Copies a tarball, downloads a URL, or takes what the distribution publishes for a catalogue name. */
+  /** Registers a tarball, a folder, a disk or an image; nothing is copied. A relative path starts at the current folder. */
+  add(name: string, source: string, options?: { readonly disk?: boolean }): Promise<BaseEntry>
+  /** Copies a tarball or disk, downloads a URL, or takes what the distribution publishes for a catalogue name. */
   import(
     name: string,
     source: string,
-    options?: BaseCallOptions & { readonly sha256?: string },
+    options?: BaseCallOptions & { readonly sha256?: string; readonly disk?: boolean },
   ): Promise<BaseEntry>
   build(
     name: string,
@@ -72,15 +73,13 @@ export function createBaseStore(options: BaseStoreOptions): BaseStore {
   const register = (name: string, path: string): Promise<BaseEntry> => registerFile(name, path, folders)
   return {
     list: async () => listBases(await loadEntries(folders.entries), await digests()),
-    add: (name, source) => addBase(name, source, { folders, runner: options.runner }),
+    add: (name, source, { disk } = {}) => addBase(name, source, { folders, runner: options.runner, disk }),
     async import(name, source, importOptions = {}) {
       assertBaseName(name)
       const { importBase } = await import('./import.ts')
       const { fetch = globalThis.fetch, runner } = options
-      return register(
-        name,
-        await importBase(name, source, { ...importOptions, cache: folders.cache, fetch, runner }),
-      )
+      const path = await importBase(name, source, { ...importOptions, cache: folders.cache, fetch, runner })
+      return isDiskPath(path) ? registerDisk(name, path, folders) : register(name, path)
     },
     async build(name, buildOptions = {}) {
       const target = buildOptions.as ?? name
@@ -113,7 +112,11 @@ export function createBaseStore(options: BaseStoreOptions): BaseStore {
 async function addBase(
   name: string,
   source: string,
-  { folders, runner }: { readonly folders: Folders; readonly runner: Runner },
+  {
+    folders,
+    runner,
+    disk = isDiskPath(source),
+  }: { readonly folders: Folders; readonly runner: Runner; readonly disk?: boolean | undefined },
 ): Promise<BaseEntry> {
   assertBaseName(name)
   const path = resolvePath(source)
@@ -123,12 +126,13 @@ async function addBase(
     return save({ folder: path }, name, folders)
   }
   if (found) {
+    if (disk) return registerDisk(name, path, folders)
     await assertRootfsTar(path, runner)
     return registerFile(name, path, folders)
   }
   if (isImageLike(source)) return save({ image: source }, name, folders)
   throw new HolmError('HOLM_BASE_INVALID', `${source} is no file, no folder and no image reference`, {
-    hint: 'Give the path of a root filesystem (tarball or folder), or an image with its tag.',
+    hint: 'Give the path of a root filesystem (tarball or folder) or disk, or an image with its tag.',
     details: { source },
   })
 }
@@ -137,8 +141,13 @@ async function registerFile(name: string, path: string, folders: Folders): Promi
   return save({ rootfs: { path, ...(await checksumOf(path, folders.cache)) } }, name, folders)
 }
 
+async function registerDisk(name: string, path: string, folders: Folders): Promise<BaseEntry> {
+  const format = await assertDisk(path)
+  return save({ disk: { path, format, ...(await checksumOf(path, folders.cache)) } }, name, folders)
+}
+
 async function save(
-  form: Pick<LocalBase, 'image' | 'rootfs' | 'folder'>,
+  form: Pick<LocalBase, 'image' | 'rootfs' | 'folder' | 'disk'>,
   name: string,
   folders: Folders,
 ): Promise<BaseEntry> {
@@ -159,7 +168,7 @@ export function listBases(
 
 function viewLocal(entry: LocalBase): BaseEntry {
   const known = findCatalogueEntry(entry.name)
-  const { image = known?.image, rootfs, folder } = entry
+  const { image = known?.image, rootfs, folder, disk } = entry
   return {
     name: entry.name,
     description: known?.description ?? 'added on this machine',
@@ -167,6 +176,7 @@ function viewLocal(entry: LocalBase): BaseEntry {
     ...(image === undefined ? {} : { image }),
     ...(rootfs === undefined ? {} : { rootfs }),
     ...(folder === undefined ? {} : { folder }),
+    ...(disk === undefined ? {} : { disk }),
     origin: 'local',
   }
 }
@@ -197,8 +207,8 @@ async function removeBase(
   const entry = await loadEntry(folders.entries, name)
   if (entry) {
     await removeEntry(folders.entries, name)
-    if (entry.rootfs && isReallyBelow(folders.cache, entry.rootfs.path))
-      await rm(entry.rootfs.path, { force: true })
+    const file = entry.rootfs?.path ?? entry.disk?.path
+    if (file !== undefined && isReallyBelow(folders.cache, file)) await rm(file, { force: true })
     return viewLocal(entry)
   }
   const known = findCatalogueEntry(name)
