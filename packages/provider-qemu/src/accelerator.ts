@@ -5,7 +5,7 @@ import path from 'node:path'
 import type { ProviderContext } from '@holm/core'
 import type { Accelerator, Architecture } from './argv.ts'
 import { replaceFile } from './files-on-disk.ts'
-import { readText } from './processes.ts'
+import { loadBootId, readText } from './processes.ts'
 
 export interface Verdict {
   readonly accelerator: Accelerator
@@ -71,24 +71,44 @@ function mayUseKvm(): boolean {
   }
 }
 
-/** Whether KVM truly works here. Tried once for a kernel and a version of QEMU; the verdict is kept in `folder`. */
+/** What of this machine has a say in whether KVM works. */
+export interface MachineFacts {
+  readonly device: boolean
+  readonly processor: string
+  /** The kernel, and which start of it: between two of them somebody may have allowed what was not. */
+  readonly kernel: string
+}
+
+export interface Trial {
+  readonly architecture: Architecture
+  /** Of QEMU. */
+  readonly version: string
+  readonly folder: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** Whether KVM truly works here. Tried once for a kernel, a start of it and a version of QEMU; the verdict is kept in `folder`. */
 export async function findAccelerator(
-  options: { readonly architecture: Architecture; readonly version: string; readonly folder: string },
+  { architecture, version, folder, env }: Trial,
   ctx: ProviderContext,
+  machine: MachineFacts = readFacts(),
 ): Promise<Verdict> {
-  const { architecture, version, folder } = options
-  const excluded = excludeKvm({ architecture, device: mayUseKvm(), processor: readText('/proc/cpuinfo') })
+  const excluded = excludeKvm({ architecture, ...machine })
   if (excluded !== undefined) return { accelerator: 'tcg', reason: excluded }
   // A trial by a program for x86 says nothing of another processor.
   if (architecture !== 'x86_64') return { accelerator: 'kvm' }
-  const key = `${release()} ${version}`
+  const key = `${machine.kernel} ${version}`
   const file = path.join(folder, 'kvm.json')
-  const known = await loadVerdicts(file)
-  const found = known[key]
+  const found = (await loadVerdicts(file))[key]
   if (found) return found
-  const verdict = await tryKvm(folder, ctx)
-  await replaceFile(file, JSON.stringify({ ...known, [key]: verdict })).catch(() => undefined)
+  const verdict = await tryKvm(folder, env, ctx)
+  await replaceFile(file, JSON.stringify({ [key]: verdict })).catch(() => undefined)
   return verdict
+}
+
+function readFacts(): MachineFacts {
+  const kernel = `${release()} ${loadBootId()}`
+  return { device: mayUseKvm(), processor: readText('/proc/cpuinfo'), kernel }
 }
 
 async function loadVerdicts(file: string): Promise<Readonly<Record<string, Verdict>>> {
@@ -99,13 +119,17 @@ async function loadVerdicts(file: string): Promise<Readonly<Record<string, Verdi
   }
 }
 
-async function tryKvm(folder: string, { runner, signal, log }: ProviderContext): Promise<Verdict> {
+async function tryKvm(
+  folder: string,
+  env: Trial['env'],
+  { runner, signal, log }: ProviderContext,
+): Promise<Verdict> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const temporary = await mkdtemp(path.join(folder, 'probe-'))
   try {
     const rom = path.join(temporary, 'rom')
     await writeFile(rom, createProbeRom())
-    const process = await runner.spawn(probeArgv(rom), { signal })
+    const process = await runner.spawn(probeArgv(rom), { signal, env })
     process.stdout.resume()
     process.stderr.resume()
     const timer = setTimeout(() => void process.kill('SIGKILL'), probeMs)

@@ -69,7 +69,7 @@ export function createSession(options: QemuProviderOptions): Session {
     // Asked once in this process: what a machine allows does not change under it.
     accelerator: (ctx) => {
       verdict ??= loadVersion(architecture, toolEnv, ctx).then((version) =>
-        findAccelerator({ architecture, version, folder: options.paths.data }, ctx),
+        findAccelerator({ architecture, version, folder: options.paths.data, env: toolEnv }, ctx),
       )
       verdict.catch(() => (verdict = undefined))
       return verdict
