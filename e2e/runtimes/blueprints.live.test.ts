@@ -3,7 +3,7 @@ import { createFaultHolm, expectCode, type FaultHolm } from '../faults/support/f
 import { runtimes, whyNot } from '../support/runtimes.ts'
 
 const rootfs = process.env['HOLM_TEST_ROOTFS'] ?? ''
-/** With compilers, interpreters and a database in it: made by `HOLM_TEST_SLOW=1 npm test`. */
+/** With compilers, interpreters and a database in it. */
 const provisioned = process.env['HOLM_TEST_PROVISIONED_ROOTFS']
 
 /** Starting a machine that is emulated, or a database in it, takes its time. */
@@ -32,12 +32,23 @@ describe.each(runtimes)('$provider', (runtime) => {
     '%s comes up, and its check passes',
     slow,
     async (blueprint, ctx) => {
-      const missing = provisioned === undefined ? 'large: HOLM_TEST_SLOW=1 npm test runs it' : undefined
+      const missing =
+        provisioned === undefined
+          ? 'HOLM_TEST_PROVISIONED_ROOTFS is not set: npm test makes one'
+          : whyLeftOut(runtime.provider, blueprint)
       if ((reason ?? missing) !== undefined) ctx.skip(reason ?? missing)
       await bringUp(holm, { blueprint, provider: runtime.provider, base: provisioned ?? '' })
     },
   )
 })
+
+/** What takes minutes on a processor that is emulated: a node that compiles, a database that fills its folder. */
+function whyLeftOut(provider: string, blueprint: string): string | undefined {
+  const isSlow = provider === 'qemu' && ['node-dev', 'postgres-dev'].includes(blueprint)
+  return isSlow && process.env['HOLM_TEST_SLOW'] === undefined
+    ? 'minutes where the processor is emulated: HOLM_TEST_SLOW=1 npm test runs it'
+    : undefined
+}
 
 async function bringUp(
   holm: FaultHolm,

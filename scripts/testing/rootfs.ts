@@ -9,6 +9,20 @@ const suite = 'bookworm'
 const included = ['ca-certificates', 'git', 'openssh-client', 'procps', 'python3-minimal', 'python3']
 const unwanted = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*']
 
+/** What is large and asked for by nothing that a blueprint's check runs: the compilers of compilers, a database's own compiler. */
+const large = [
+  '/usr/bin/*-lto-dump-*',
+  '/usr/lib/*/libLLVM-*',
+  '/usr/lib/*/libz3.*',
+  '/usr/lib/gcc/*/*/lto1',
+  '/usr/lib/go-*/pkg/*/cmd/*',
+  '/usr/lib/postgresql/*/lib/bitcode/*',
+  '/usr/lib/postgresql/*/lib/llvmjit*',
+  '/usr/share/go-*/src/cmd/*',
+  '/usr/share/go-*/test/*',
+  '/usr/share/i18n/*',
+]
+
 /** What the built-in blueprints of the tests install, so that they come up without a package mirror as well. */
 const provisioned = [
   ...included,
@@ -24,7 +38,7 @@ const provisioned = [
 
 /** The same with what python-dev, node-dev, go-dev, debian-stable and postgres-dev ask for: a base that was provisioned before. */
 export function prepareProvisionedRootfs(): Promise<string | undefined> {
-  return prepare(provisioned)
+  return prepare(provisioned, [...unwanted, ...large])
 }
 
 /**
@@ -32,43 +46,40 @@ export function prepareProvisionedRootfs(): Promise<string | undefined> {
  * that no test pulls from an image registry.
  */
 export function prepareRootfs(): Promise<string | undefined> {
-  return prepare(included)
+  return prepare(included, unwanted)
 }
 
-async function prepare(packages: readonly string[]): Promise<string | undefined> {
-  const path = rootfsPath(packages)
+async function prepare(
+  packages: readonly string[],
+  excluded: readonly string[],
+): Promise<string | undefined> {
+  const path = rootfsPath(packages, excluded)
   if (existsSync(path)) return path
   if (!hasCommand('mmdebstrap') || !isRoot()) {
     console.log('rootfs: not made, it needs root and mmdebstrap; tests that need an image are skipped')
     return undefined
   }
   console.log(`rootfs: making Debian ${suite} with ${packages.join(' ')} (half a minute or more) ...`)
-  return makeRootfs(path, packages)
+  return makeRootfs(path, packages, excluded)
 }
 
-function rootfsPath(packages: readonly string[]): string {
+function rootfsPath(packages: readonly string[], excluded: readonly string[]): string {
   const key = createHash('sha256')
-    .update(JSON.stringify([packages, unwanted]))
+    .update(JSON.stringify([packages, excluded]))
     .digest('hex')
     .slice(0, 12)
   return join(root, '.cache', `rootfs-${suite}-${process.arch}-${key}.tar`)
 }
 
-async function makeRootfs(path: string, packages: readonly string[]): Promise<string | undefined> {
+async function makeRootfs(
+  path: string,
+  packages: readonly string[],
+  excluded: readonly string[],
+): Promise<string | undefined> {
   const partial = `${path}.${process.pid}`
   mkdirSync(join(root, '.cache'), { recursive: true })
   const since = performance.now()
-  const argv = [
-    'mmdebstrap',
-    '--variant=minbase',
-    '--format=tar',
-    `--include=${packages.join(',')}`,
-    ...unwanted.map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
-    '--aptopt=Acquire::Languages "none"',
-    suite,
-    partial,
-    ...hostSources(),
-  ]
+  const argv = bootstrap({ packages, excluded, format: 'tar', target: partial })
   const { code, output } = await runCommand(argv, { timeoutMs: 10 * 60_000 })
   if (code !== 0) {
     rmSync(partial, { force: true })
@@ -81,6 +92,32 @@ async function makeRootfs(path: string, packages: readonly string[]): Promise<st
   renameSync(partial, path)
   console.log(`rootfs: made in ${((performance.now() - since) / 1000).toFixed(1)} s`)
   return path
+}
+
+/** The command line that makes a Debian of some packages, as a tarball or a folder. */
+export function bootstrap({
+  packages,
+  excluded = unwanted,
+  format,
+  target,
+}: {
+  readonly packages: readonly string[]
+  /** Paths of packages that are left out, as patterns. */
+  readonly excluded?: readonly string[]
+  readonly format: 'tar' | 'directory'
+  readonly target: string
+}): string[] {
+  return [
+    'mmdebstrap',
+    '--variant=minbase',
+    `--format=${format}`,
+    `--include=${packages.join(',')}`,
+    ...excluded.map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
+    '--aptopt=Acquire::Languages "none"',
+    suite,
+    target,
+    ...hostSources(),
+  ]
 }
 
 /** A Debian of the same suite knows a mirror that works from here; elsewhere mmdebstrap asks Debian's own. */

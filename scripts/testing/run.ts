@@ -9,6 +9,7 @@ import { root } from '../root.ts'
 import { startContainerd, type TestContainerd } from './containerd.ts'
 import { startDockerd, type TestEngine } from './dockerd.ts'
 import { sweepEngines } from './engine-records.ts'
+import { prepareDisk } from './disk.ts'
 import { prepareMachine } from './machine.ts'
 import { prepareProvisionedRootfs, prepareRootfs } from './rootfs.ts'
 import { compareConformance } from './conformance.ts'
@@ -42,9 +43,11 @@ async function withRuntimes(
   try {
     await prepareMachine()
     await sweepEngines()
-    const rootfs = await prepareRootfs()
-    const slow = process.env['HOLM_TEST_SLOW'] !== undefined
-    const provisioned = slow ? await prepareProvisionedRootfs() : undefined
+    const [rootfs, provisioned, disk] = await Promise.all([
+      prepareRootfs(),
+      prepareProvisionedRootfs(),
+      prepareDisk(),
+    ])
     engine = await startDockerd()
     containerd = await startContainerd()
     return await work(
@@ -52,6 +55,7 @@ async function withRuntimes(
         ...withLocalTools(),
         ...(rootfs === undefined ? {} : { HOLM_TEST_ROOTFS: rootfs }),
         ...(provisioned === undefined ? {} : { HOLM_TEST_PROVISIONED_ROOTFS: provisioned }),
+        ...(disk === undefined ? {} : { HOLM_TEST_DISK: disk }),
         ...(engine === undefined ? {} : { HOLM_TEST_DOCKER_HOST: engine.host }),
         ...(containerd === undefined ? {} : { HOLM_TEST_CONTAINERD_ADDRESS: containerd.address }),
       },

@@ -13,6 +13,10 @@ const checks: Readonly<Record<keyof QemuOptions, Check>> = {
     typeof value === 'string' && /^[A-Za-z0-9_.+=-][A-Za-z0-9_.,+=-]*$/.test(value)
       ? undefined
       : 'must be a CPU model',
+  userData: (value) =>
+    typeof value === 'string' && value.startsWith('#')
+      ? undefined
+      : 'must be what cloud-init takes: text that begins with "#cloud-config" or "#!"',
   accelerator: (value) => (value === 'kvm' || value === 'tcg' ? undefined : 'must be "kvm" or "tcg"'),
 }
 

@@ -73,6 +73,8 @@ export interface QemuOptions {
   readonly cpu?: string
   /** `tcg` leaves KVM alone. */
   readonly accelerator?: Accelerator
+  /** For cloud-init of a disk: `#cloud-config …`, a script, or whatever else it takes. */
+  readonly userData?: string
 }
 
 /** Where things of one namespace are. Everything below is made by this package alone. */
