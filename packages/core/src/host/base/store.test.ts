@@ -282,7 +282,7 @@ describe('a disk', () => {
     let published = `${sum}  ${name}\n`
     const asked: string[] = []
     const fetch: typeof globalThis.fetch = async (input) => {
-      const url = String(input)
+      const url = input instanceof Request ? input.url : input.toString()
       asked.push(url)
       return new Response(url.endsWith('/SHA512SUMS') ? published : new Uint8Array(data))
     }
