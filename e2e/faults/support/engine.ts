@@ -19,7 +19,7 @@ export async function askEngine(host: string, method: string, path: string): Pro
 export interface OwnEngine {
   readonly host: string
   readonly process: ChildProcess
-  /** Starts it again after it was killed. */
+  /** Starts it again after it was killed. What keeps its containers went on meanwhile. */
   restart(): Promise<void>
   end(): Promise<void>
 }
@@ -34,7 +34,7 @@ export async function startEngine(folder: string, extra: readonly string[] = [])
       return child
     },
     async restart() {
-      killBelow(folder)
+      killBelow(folder, /containerd$/)
       rmSync(join(folder, 'exec', 'containerd', 'containerd.pid'), { force: true })
       child = await launch({ folder, host, extra })
     },
@@ -49,12 +49,11 @@ export async function startEngine(folder: string, extra: readonly string[] = [])
 }
 
 /** A killed engine leaves its containerd and what keeps its containers: every program that names the test's own folder. */
-function killBelow(folder: string): void {
+function killBelow(folder: string, engines = /containerd(-shim[\w-]*)?$/): void {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const [program = '', ...words] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-      const isEngine = /containerd(-shim[\w-]*)?$/.test(program)
-      if (isEngine && words.some((word) => word.startsWith(`${folder}/`)))
+      if (engines.test(program) && words.some((word) => word.startsWith(`${folder}/`)))
         process.kill(Number(pid), 'SIGKILL')
     } catch {
       // It ended in the meantime.

@@ -62,10 +62,17 @@ function listLoopDevices(): string[] {
 function listFirewall(): string[] {
   return ['iptables-save', 'ip6tables-save', 'iptables-legacy-save'].flatMap((program) => {
     const { stdout } = spawnSync(program, { encoding: 'utf8' })
-    return (stdout ?? '')
-      .split('\n')
-      .filter((line) => line.startsWith('-A'))
-      .map((line) => `${program} ${line}`)
+    return (
+      (stdout ?? '')
+        .split('\n')
+        // The chains of the CNI plugins belong to every program that uses them, and stay.
+        .filter(
+          (line) =>
+            line.startsWith('-A') &&
+            !/^-A (?:CNI-HOSTPORT-(?:MASQ|SETMARK) |.* -j CNI-HOSTPORT-\w+$)/.test(line),
+        )
+        .map((line) => `${program} ${line}`)
+    )
   })
 }
 
@@ -83,12 +90,15 @@ function listListeners(): string[] {
 function listCgroups(folder = '/sys/fs/cgroup', depth = 4): string[] {
   if (depth === 0 || !existsSync(folder)) return []
   try {
-    return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .flatMap(({ name }) => [
-        `control group ${join(folder, name)}`,
-        ...listCgroups(join(folder, name), depth - 1),
-      ])
+    return (
+      readdirSync(folder, { withFileTypes: true })
+        // dockerd keeps an empty one for containers to come.
+        .filter((entry) => entry.isDirectory() && entry.name !== 'docker')
+        .flatMap(({ name }) => [
+          `control group ${join(folder, name)}`,
+          ...listCgroups(join(folder, name), depth - 1),
+        ])
+    )
   } catch {
     // It vanished meanwhile.
     return []

@@ -29,6 +29,8 @@ import type { StandardSchema } from './standard-schema.ts'
  *
  * Clean-up: when `create` fails or is aborted the provider removes what it made. Everything it makes carries
  * the spec's labels, so that what a killed process left is found by `list` (status `creating` or `failed`) and removed by `remove`.
+ * A runtime that goes away in the middle is HOLM_PROVIDER_UNAVAILABLE with `details.lost` true: something may have been made, and
+ * is found when the runtime is back. Without `lost` the runtime was not there to begin with.
  *
  * Purity: no provider reads `process.env`, the current folder, or starts a program except through `ctx.runner`.
  */

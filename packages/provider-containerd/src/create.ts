@@ -7,7 +7,7 @@ import type { Container } from './api.ts'
 import type { Client } from './client.ts'
 import type { Engine } from './engine.ts'
 import { findEnvironment, stateOf } from './environment.ts'
-import { isStatus } from './failure.ts'
+import { explain, isStatus } from './failure.ts'
 import { findBase, imageName, prepareBase } from './images.ts'
 import type { PreparedBase } from './images.ts'
 import { loadDevice, loadMachine } from './machine.ts'
@@ -61,7 +61,8 @@ export async function createEnvironment(
       throw busy(spec.name)
     } catch (error) {
       await removeDraft(client, draft)
-      throw error
+      const lost = { action: `create ${spec.name}`, address: engine.address, lost: true }
+      throw isStatus(error, 'UNAVAILABLE') ? explain(error, lost) : error
     }
   })
 }

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises'
 import { PassThrough, Writable } from 'node:stream'
 import type { Socket } from 'node:net'
 import { abortError } from '@holm/core'
-import type { Exit, ExecRequest, Process, ProviderContext, TerminalSize } from '@holm/core'
+import type { Exit, ExecRequest, HolmError, Process, ProviderContext, TerminalSize } from '@holm/core'
 import { packJson, processType, unpackJson } from './api.ts'
 import type { UnaryCalls } from './api.ts'
 import type { Client } from './client.ts'
@@ -13,7 +13,7 @@ import { requireRunning } from './environment.ts'
 import type { Environment } from './environment.ts'
 import { missingProgram } from './exec-missing.ts'
 import { signalExec } from './exec-signal.ts'
-import { isStatus, parseFailure } from './failure.ts'
+import { explain, isStatus, parseFailure } from './failure.ts'
 import { holdFifo, readFifo, returnFifos, takeFifos, writeFifo } from './fifo.ts'
 import { mergeEnv } from './image-config.ts'
 import { withUser } from './oci-spec.ts'
@@ -39,6 +39,8 @@ interface Session {
   readonly request: ExecRequest
   /** Signals sent, to tell "ended by it" from an exit code above 128. */
   readonly sent: Set<NodeJS.Signals>
+  /** Whatever broke off the wait for its end, as an error that says so. */
+  readonly explain: (error: unknown) => HolmError
 }
 
 interface ExecIo {
@@ -92,6 +94,7 @@ export async function startExec(engine: Engine, name: string, call: ExecCall): P
         pid: started.pid,
         request,
         sent: new Set<NodeJS.Signals>(),
+        explain: (error: unknown) => explain(error, { action, environment: name, address: engine.address }),
       }
       return await openProcess(session, ctx)
     } catch (error) {
@@ -294,6 +297,8 @@ async function waitForExit(session: Session, stdin: Writable | null): Promise<Ex
     await client.call('Tasks.DeleteProcess', { containerId, execId }).catch(() => {})
     const signal = [...sent].find((name) => code === 128 + signalNumber(name))
     return { code, ...(signal && { signal }) }
+  } catch (error) {
+    throw session.explain(error)
   } finally {
     stdin?.destroy()
     await closeIo(io)

@@ -24,7 +24,14 @@ export function parseFailure(error: unknown): Failure {
   if (!(error instanceof Error)) return { status: undefined, message: String(error) }
   const { code, details } = error as { code?: unknown; details?: unknown }
   const text = typeof details === 'string' && details !== '' ? details : error.message
-  return { status: statusOf(code, text), message: text.replaceAll(/\s+/g, ' ').trim() }
+  return { status: statusOf(code, text), message: plainWords(text.replaceAll(/\s+/g, ' ').trim()) }
+}
+
+/** The library's own words about a connection that failed, without what surrounds the cause. */
+function plainWords(text: string): string {
+  return (
+    /^No connection established\. Last error: (?:Error: )?(.+?)\. Resolution note:/.exec(text)?.[1] ?? text
+  )
 }
 
 /** A runtime's supervisor that runs out of time says so in words only. */
@@ -49,6 +56,8 @@ export interface FailureContext {
   readonly action: string
   readonly address: string
   readonly environment?: string | undefined
+  /** It was there a moment ago: something may have been made. */
+  readonly lost?: boolean
 }
 
 interface Rule {
@@ -83,12 +92,18 @@ export function explain(error: unknown, context: FailureContext): HolmError {
   const rule = rules.find(({ match }) => match.test(failure.message))
   const message = `could not ${context.action}: ${failure.message}`
   if (rule) return new HolmError(rule.code, message, { hint: rule.hint, ...options })
-  if (failure.status === 'UNAVAILABLE' || failure.status === 'PERMISSION_DENIED')
+  if (failure.status === 'UNAVAILABLE' || failure.status === 'PERMISSION_DENIED') {
+    const lost = context.lost === true || !/ECONNREFUSED|ENOENT|EACCES|EPERM/.test(failure.message)
     return new HolmError(
       'HOLM_PROVIDER_UNAVAILABLE',
       `containerd at ${context.address} does not answer: ${failure.message}`,
-      { hint: 'Start it: `sudo systemctl start containerd`.', ...options },
+      {
+        hint: 'Start it: `sudo systemctl start containerd`.',
+        ...options,
+        details: { ...options.details, lost },
+      },
     )
+  }
   const code = failure.status === 'DEADLINE_EXCEEDED' ? 'HOLM_TIMEOUT' : 'HOLM_ENVIRONMENT_FAILED'
   return (
     environmentError(failure, context.environment, error) ??

@@ -1,10 +1,12 @@
 import { open, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { LogChunk, LogsFacet } from '@holm/core'
+import type { HolmError, LogChunk, LogsFacet } from '@holm/core'
 import type { Client } from './client.ts'
 import type { Engine } from './engine.ts'
 import { findTask, requireEnvironment } from './environment.ts'
+import { explain, isStatus } from './failure.ts'
+import { absenceMs } from './process-end.ts'
 import { filesOf } from './record.ts'
 
 const blockBytes = 64 << 10
@@ -20,13 +22,14 @@ export function logsFacet(engine: Engine): LogsFacet {
       const client = await engine.client()
       const found = await engine.use(request, (connected) => requireEnvironment(connected, name))
       const { log } = filesOf(found.record.folder)
-      const watch = { client, containerId: found.container.id, signal: ctx.signal }
+      const explained = (error: unknown): HolmError => explain(error, { ...request, address: engine.address })
+      const watch = createWatch(client, { containerId: found.container.id, signal: ctx.signal, explained })
       const file = await openLog(log, follow ? watch : undefined)
       if (!file) return
       try {
         let at = tail === undefined ? 0 : await tailStart(file, tail)
         for (;;) {
-          const ended = follow ? await hasEnded(watch) : true
+          const ended = follow ? await watch.hasEnded() : true
           for await (const data of readFrom(file, at)) {
             at += data.length
             yield { stream: 'stdout', data } satisfies LogChunk
@@ -42,27 +45,42 @@ export function logsFacet(engine: Engine): LogsFacet {
 }
 
 interface Watch {
-  readonly client: Client
+  readonly signal: AbortSignal
+  readonly hasEnded: () => Promise<boolean>
+}
+
+interface WatchOptions {
   readonly containerId: string
   readonly signal: AbortSignal
+  readonly explained: (error: unknown) => HolmError
+}
+
+/** A containerd that is away for a moment has not ended anything; one that stays away is an error. */
+function createWatch(client: Client, { containerId, signal, explained }: WatchOptions): Watch {
+  let awaySince: number | undefined
+  return {
+    signal,
+    async hasEnded() {
+      try {
+        const task = await findTask(client, containerId)
+        awaySince = undefined
+        return !task || task.status === 'STOPPED'
+      } catch (error) {
+        awaySince ??= performance.now()
+        const isAway = isStatus(error, 'UNAVAILABLE', 'CANCELLED', 'DEADLINE_EXCEEDED')
+        if (isAway && performance.now() - awaySince < absenceMs) return false
+        throw explained(error)
+      }
+    },
+  }
 }
 
 /** Undefined before the first start; a follower waits for it. */
 async function openLog(log: string, watch: Watch | undefined): Promise<FileHandle | undefined> {
   for (;;) {
     if (await stat(log).catch(() => undefined)) return open(log)
-    if (!watch || watch.signal.aborted || (await hasEnded(watch))) return undefined
+    if (!watch || watch.signal.aborted || (await watch.hasEnded())) return undefined
     await wait(pollMs)
-  }
-}
-
-/** A containerd that is away for a moment has not ended anything. */
-async function hasEnded({ client, containerId }: Watch): Promise<boolean> {
-  try {
-    const task = await findTask(client, containerId)
-    return !task || task.status === 'STOPPED'
-  } catch {
-    return false
   }
 }
 

@@ -67,8 +67,18 @@ describe('failures', () => {
     expect(told.hint).not.toBe('')
   })
 
+  it('tell whether containerd was there: what was asked of it may have been done', () => {
+    const refused = status(14, 'connect ECONNREFUSED /c.sock')
+    expect(explain(refused, context).details).toMatchObject({ lost: false })
+    expect(explain(refused, { ...context, lost: true }).details).toMatchObject({ lost: true })
+    expect(explain(status(14, 'read ECONNRESET'), context).details).toMatchObject({ lost: true })
+  })
+
   it('are told in one line', () => {
     expect(parseFailure(status(5, 'a\n  b')).message).toBe('a b')
+    const refused =
+      'No connection established. Last error: Error: connect ECONNREFUSED /a.b/c.sock. Resolution note: '
+    expect(parseFailure(status(14, refused)).message).toBe('connect ECONNREFUSED /a.b/c.sock')
   })
 })
 

@@ -8,7 +8,7 @@ export interface ProcessName {
 }
 
 /** How long a containerd that went away is waited for, milliseconds: programs go on without it, and it finds them again. */
-const absenceMs = 60_000
+export const absenceMs = 20_000
 
 /**
  * Exit code of a process, whenever it ends; undefined after `timeoutMs`. containerd may be restarted meanwhile. What it no longer

@@ -47,6 +47,11 @@ describe('engineError', () => {
     expect(found.message).toMatch(message)
   })
 
+  it('tells whether the engine was there: what was asked of it may have been done', () => {
+    expect(engineError(errno('ECONNRESET'), context).details).toMatchObject({ lost: true })
+    expect(engineError(errno('ECONNREFUSED'), context).details).toMatchObject({ lost: false })
+  })
+
   it('tells what to do when the socket is closed to this user', () => {
     expect(engineError(errno('EACCES'), context).hint).toMatch(/group docker/)
   })

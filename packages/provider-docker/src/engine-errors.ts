@@ -55,8 +55,13 @@ export function connectionError(
 ): HolmError | undefined {
   if (failure.status !== undefined || failure.code === undefined) return undefined
   const { reason, fix } = explainConnection(failure, connection)
-  return new HolmError('HOLM_PROVIDER_UNAVAILABLE', reason, { hint: fix, cause, ...details(failure) })
+  const { details: said } = details(failure)
+  const lost = !neverReached.has(failure.code)
+  return new HolmError('HOLM_PROVIDER_UNAVAILABLE', reason, { hint: fix, cause, details: { ...said, lost } })
 }
+
+/** Errno names that say that no request went out. */
+const neverReached = new Set(['ENOENT', 'EACCES', 'EPERM', 'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'])
 
 /** Why the engine cannot be reached, and what makes it reachable. */
 export function explainConnection(

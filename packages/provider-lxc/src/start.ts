@@ -198,7 +198,7 @@ async function launch(
     const said = lastConsole(path.join(folder, 'console.log'))
     throw toolError(`start environment ${record.name}: its main process ended at once`, said || text)
   }
-  throw toolError(`start environment ${record.name}`, text)
+  throw toolError(`start environment ${record.name}`, text || `lxc-start ended with code ${code}`)
 }
 
 /** LXC's own words without time, file and line; the first problem is the cause. */

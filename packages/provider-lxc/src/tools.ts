@@ -15,7 +15,7 @@ export async function runTool(
     ...rest,
   })
   if (code === 0) return stdout
-  throw toolError(what, stderr || stdout)
+  throw toolError(what, stderr || stdout || `${argv[0]} ended with code ${code}`)
 }
 
 export function toolError(what: string, text: string): HolmError {

@@ -4,6 +4,7 @@ import type { CallOptions } from '../../host-api.ts'
 import type { EnvironmentSpec, Provision } from '../../spec.ts'
 import { diffSpecs, hashSpec } from '../blueprint/index.ts'
 import type { HostContext } from '../context.ts'
+import { inspect } from '../environment/ask.ts'
 import { provisionEnvironment } from '../environment/create.ts'
 import { infoOf } from '../environment/info.ts'
 import { findEnvironment } from '../environment/manage.ts'
@@ -26,7 +27,7 @@ export async function updateEnvironment(
   const identity = { loaded, name: record.name, record }
   const plan = await planUp({ host, identity, options: { provider: record.provider }, operation })
   return host.state.locks.hold(record.name, 'update', async () => {
-    const { status } = await provider.inspect(record.name, operation.context)
+    const { status } = await inspect(provider, record.name, operation)
     if (status !== 'running') throw notRunning(record.name, status)
     const before = record.details.declared ?? record.details.spec
     const changed = before === undefined ? [...installed] : diffSpecs(before, plan.spec)
@@ -44,7 +45,7 @@ export async function updateEnvironment(
     const next = recordOf(record, plan.spec)
     host.state.records.put(next)
     return {
-      environment: infoOf(await provider.inspect(record.name, operation.context), next),
+      environment: infoOf(await inspect(provider, record.name, operation), next),
       applied: wanted.filter((key) => isAsked(plan.spec.provision, key)),
       pending: changed.filter((key) => !installed.some((each) => each === key)),
       steps: operation.steps,

@@ -8,6 +8,7 @@ import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 import { abandonAfter, reactionMs } from './abandon.ts'
+import { inspect } from './ask.ts'
 import { assertPortsFree, assignPorts } from './assign-ports.ts'
 import { createInside } from './inside.ts'
 import { runInitialize, runLifecycle, runsCommands } from './lifecycle.ts'
@@ -42,9 +43,25 @@ export async function createEnvironment(work: Work, keep: boolean): Promise<Crea
     host.state.records.put(created.record)
     return created
   } catch (error) {
-    await leaveNothing(work, error, keep)
-    throw error
+    const cause = await explainEnd(work, error)
+    await leaveNothing(work, cause, keep)
+    throw cause
   }
+}
+
+/** A command that was ended with its environment did not fail by itself. */
+async function explainEnd({ plan, operation }: Work, error: unknown): Promise<unknown> {
+  if (!isHolmError(error, 'HOLM_COMMAND_FAILED') && !isHolmError(error, 'HOLM_ENVIRONMENT_NOT_RUNNING'))
+    return error
+  const { name, provider } = plan
+  const state = await inspect(provider, name, operation).catch(() => undefined)
+  if (state === undefined || state.status === 'running' || state.status === 'paused') return error
+  const step = operation.steps.length === 0 ? '' : ` after the step ${operation.steps.at(-1)?.step}`
+  return new HolmError(
+    'HOLM_ENVIRONMENT_FAILED',
+    `environment ${name} ended${step}: ${state.reason ?? 'nobody said why'} (${error.message.split('\n')[0]})`,
+    { hint: 'Run holm up again; when it ends again, see what this machine says: holm doctor', cause: error },
+  )
 }
 
 async function makeAndProvision(work: Work, draft: EnvironmentRecord): Promise<Created> {
@@ -257,12 +274,13 @@ async function removeHalfMade({ host, plan, operation }: Work, cause: unknown): 
   // Where the runtime was not there to be asked, nothing was made.
   if (
     isHolmError(cause, 'HOLM_PROVIDER_UNAVAILABLE') &&
-    !operation.steps.some(({ step }) => step === 'create')
+    cause.details?.['lost'] !== true &&
+    !operation.steps.some(({ step }) => step === 'create' || step === 'clone')
   ) {
     host.state.records.remove(name)
     return
   }
-  const { status } = await provider.inspect(name, operation.context)
+  const { status } = await inspect(provider, name, operation)
   // A name that another holm won belongs to it.
   if (status !== 'absent' && !isConflict(cause)) {
     // Never the volumes: they may hold what an earlier environment of this name wrote.

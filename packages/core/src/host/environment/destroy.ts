@@ -3,6 +3,7 @@ import type { EnvironmentState } from '../../provider.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
+import { inspect } from './ask.ts'
 import { notFound } from './find.ts'
 import { isGolden, recordFromLabels } from './labels.ts'
 import { findEnvironment, type Found, type MethodOptions } from './manage.ts'
@@ -35,7 +36,7 @@ async function destroy(
   return host.state.locks.hold(record.name, 'destroy', async () => {
     await host.registry.loadForHooks(['beforeRemove', 'afterRemove'])
     await host.hooks.before('beforeRemove', { environment: record.name, provider: provider.id })
-    const { status } = await provider.inspect(record.name, operation.context)
+    const { status } = await inspect(provider, record.name, operation)
     await operation.step('remove', () =>
       provider.remove(record.name, { volumes: options.volumes === true }, operation.context),
     )
@@ -101,7 +102,7 @@ async function findInRuntimes(
   const states = await Promise.all(
     providers.map(async (id): Promise<EnvironmentState | undefined> => {
       try {
-        return await (await host.provider(id)).inspect(name, operation.context)
+        return await inspect(await host.provider(id), name, operation)
       } catch {
         // A runtime that cannot be asked is not the one that has it.
         return undefined

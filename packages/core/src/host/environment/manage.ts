@@ -5,6 +5,7 @@ import type { EnvironmentState, Provider } from '../../provider.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
+import { inspect } from './ask.ts'
 import { runLifecycle } from './lifecycle.ts'
 import { startWithin } from './start.ts'
 import { findRecord } from './find.ts'
@@ -46,7 +47,7 @@ export async function statusOf(
   options: MethodOptions<'status'>,
 ): Promise<EnvironmentInfo> {
   const { record, provider, operation } = await findEnvironment(host, name, options)
-  const state = await provider.inspect(record.name, operation.context)
+  const state = await inspect(provider, record.name, operation)
   const busy = host.state.locks.holder(record.name) !== undefined
   if (state.status === 'absent' && !busy) throw forget(host, record)
   const info = infoOf(state, record)
@@ -73,7 +74,7 @@ export async function startEnvironment(
 ): Promise<EnvironmentInfo> {
   const { record, provider, operation } = await findEnvironment(host, name, options)
   return host.state.locks.hold(record.name, 'start', async () => {
-    const before = await provider.inspect(record.name, operation.context)
+    const before = await inspect(provider, record.name, operation)
     if (before.status === 'absent') throw forget(host, record)
     if (before.status === 'running') {
       await bear(host, { record, provider, operation })

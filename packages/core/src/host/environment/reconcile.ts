@@ -4,6 +4,7 @@ import type { EnvironmentState } from '../../provider.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
+import { ask } from './ask.ts'
 import { infoOf } from './info.ts'
 import { isGolden, recordFromLabels } from './labels.ts'
 
@@ -44,7 +45,8 @@ export async function allProviders(host: HostContext): Promise<readonly string[]
 
 async function askProvider(host: HostContext, id: string, operation: Operation): Promise<Answer> {
   try {
-    const states = await (await host.provider(id)).list(operation.context)
+    const provider = await host.provider(id)
+    const states = await ask(provider, operation, (context) => provider.list(context))
     return { provider: id, states: states.filter((state) => !isGolden(state)) }
   } catch (error) {
     if (!isHolmError(error) || isHolmError(error, 'HOLM_INTERRUPTED')) throw error

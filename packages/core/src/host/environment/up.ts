@@ -7,6 +7,7 @@ import { diffSpecs } from '../blueprint/index.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
+import { inspect } from './ask.ts'
 import { createEnvironment } from './create.ts'
 import { forgetOwned } from './destroy.ts'
 import { noProvider } from './select-provider.ts'
@@ -117,7 +118,7 @@ async function alreadyUp({ host, plan, operation, options }: Work): Promise<Outc
   const { record, name, provider } = plan
   if (record === undefined || record.phase !== 'ready' || options.recreate === true) return undefined
   if (host.state.locks.holder(name)) return undefined
-  const state = await provider.inspect(name, operation.context)
+  const state = await inspect(provider, name, operation)
   return state.status === 'running' ? { outcome: 'running', state, record } : undefined
 }
 
@@ -167,7 +168,7 @@ async function inspectExisting(
   record: EnvironmentRecord,
   operation: Operation,
 ): Promise<EnvironmentState> {
-  return (await host.provider(record.provider)).inspect(record.name, operation.context)
+  return inspect(await host.provider(record.provider), record.name, operation)
 }
 
 /** Names of the snapshots that a removal takes along. */

@@ -3,6 +3,7 @@ import type { GoldenImage, PruneOptions, PruneResult } from '../../copies-api.ts
 import type { CallOptions, HostApi } from '../../host-api.ts'
 import type { EnvironmentState } from '../../provider.ts'
 import type { HostContext } from '../context.ts'
+import { ask } from '../environment/ask.ts'
 import { isGolden, labelKeys } from '../environment/labels.ts'
 import { allProviders } from '../environment/reconcile.ts'
 import type { ImageRecord } from '../state/index.ts'
@@ -45,9 +46,10 @@ async function askProvider(
   id: string,
   options: CallOptions,
 ): Promise<EnvironmentState[] | undefined> {
-  const { context } = host.operation('', options)
+  const operation = host.operation('', options)
   try {
-    return (await (await host.provider(id)).list(context)).filter(isGolden)
+    const provider = await host.provider(id)
+    return (await ask(provider, operation, (context) => provider.list(context))).filter(isGolden)
   } catch (error) {
     if (!isHolmError(error) || isHolmError(error, 'HOLM_INTERRUPTED')) throw error
     return undefined
