@@ -189,6 +189,48 @@ describe('snapshots', () => {
     })
   })
 
+  it.each([
+    ['[x]', '[x]'],
+    ['[x]', 'a link'],
+    ['deep [x]/and *', 'deep [x]/and *'],
+    ['deep [x]/and *', 'a link'],
+  ])('leave holm itself alone that lives in the project, in %s, called %s', async (folder, called) => {
+    const stage = await setStage()
+    const at = (path: string): string => join(stage.project, path)
+    mkdirSync(join(at(folder), 'cache'), { recursive: true })
+    // Not the folder that holm is in, and yet its pattern.
+    mkdirSync(at('x'))
+    writeFileSync(at('x/file'), 'before')
+    writeFileSync(join(at(folder), '..', 'beside'), 'before')
+    const home = called === 'a link' ? join(stage.folder, called) : at(called)
+    if (called === 'a link') symlinkSync(at(folder), home)
+    stage.blueprint('base: host\n')
+    const warnings: string[] = []
+    const host = await stage.open({
+      env: { HOLM_HOME: home },
+      onEvent: (event) => void (event.type === 'warning' && warnings.push(event.message)),
+    })
+    await host.up()
+    await host.snapshots.create('web', { name: 'one' })
+    const told = (name: string): string =>
+      `${join(home, name)} lies in ${stage.project} and is not saved with it`
+    expect(warnings).toEqual(['data', 'cache'].map(told))
+    for (const path of ['x/file', join(folder, '..', 'beside')]) writeFileSync(at(path), 'after')
+    writeFileSync(at('added'), 'new')
+    await host.snapshots.create('web', { name: 'two' })
+    await host.snapshots.restore('web', 'one')
+    expect(readFileSync(at('x/file'), 'utf8')).toBe('before')
+    expect(readFileSync(join(at(folder), '..', 'beside'), 'utf8')).toBe('before')
+    expect(existsSync(at('added'))).toBe(false)
+    const listed = (await host.snapshots.list('web')).filter(({ automatic }) => !automatic)
+    expect(listed.map(({ name }) => name)).toEqual(['one', 'two'])
+    await host.snapshots.restore('web', 'two')
+    expect(readFileSync(at('added'), 'utf8')).toBe('new')
+    await expect(host.status('web')).resolves.toMatchObject({ status: 'stopped' })
+    expect(readdirSync(stage.project).filter((name) => name.startsWith('.holm-restore'))).toEqual([])
+    await host.destroy('web')
+  })
+
   it('of a restore that was killed in the swap: the next command ends it', async () => {
     const { stage, host } = await bringUp()
     const at = (path: string): string => join(stage.project, path)
@@ -206,7 +248,7 @@ describe('snapshots', () => {
       host: {
         platform: process.platform,
         runner: createRunner({ env: process.env }),
-        paths: { data: '/none' },
+        paths: { data: '/none', cache: '/none' },
       },
       operation: { signal: new AbortController().signal, warn: () => undefined },
     }

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { chmod, chown, lstat, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import { HolmError, assertNotAborted } from '../../errors.ts'
 import type { BindMount, EnvironmentSpec } from '../../spec.ts'
 import type { HostContext } from '../context.ts'
-import { isReallyBelow, realAsFar } from '../inside-folder.ts'
+import { isBelow, isReallyBelow, realAsFar } from '../inside-folder.ts'
 import type { Operation } from '../operation.ts'
 import type { SavedMount, Swap } from '../state/index.ts'
 
@@ -55,9 +56,8 @@ export async function packMount(
   { source, kind, archive }: Packing,
 ): Promise<void> {
   const folder = kind === 'folder' ? source : dirname(source)
-  const { data } = host.paths
-  const own = isReallyBelow(source, data) ? [`./${relative(realAsFar(source), realAsFar(data))}`] : []
-  if (own.length > 0) operation.warn(`${data} lies in ${source} and is not saved with it`)
+  const own = listOwn(host, source)
+  for (const { folder: place } of own) operation.warn(`${place} lies in ${source} and is not saved with it`)
   const gnu = host.platform === 'linux' ? ['--sparse', '--numeric-owner', '--xattrs', '--anchored'] : []
   const argv = [
     'tar',
@@ -67,7 +67,7 @@ export async function packMount(
     ...gnu,
     // A name with a bracket in it is a name.
     ...(host.platform === 'linux' ? ['--no-wildcards'] : []),
-    ...own.map((path) => `--exclude=${path}`),
+    ...own.map(({ path }) => `--exclude=./${path}`),
     ...(host.platform === 'linux' ? ['--wildcards'] : []),
     `--exclude=./${stagePrefix}*`,
     '-C',
@@ -79,6 +79,16 @@ export async function packMount(
   const said = stderr.trim().split('\n').filter(Boolean)
   if (code > 1) throw tarFailed(`${source} cannot be saved`, said)
   for (const line of said) operation.warn(`saving ${source}: ${line.replace(/^tar: /, '')}`)
+}
+
+/** Folders of holm itself that lie in this one: what environments are made of, and what they are recorded in. */
+function listOwn(
+  { paths }: HostContext,
+  source: string,
+): { readonly folder: string; readonly path: string }[] {
+  return [paths.data, paths.cache]
+    .filter((folder) => existsSync(folder) && isReallyBelow(source, folder))
+    .map((folder) => ({ folder, path: relative(realAsFar(source), realAsFar(folder)) }))
 }
 
 export async function unpackMount(
@@ -122,32 +132,56 @@ export async function stageSwap(
   await mkdir(join(swap.stage, 'new'), { recursive: true })
   await mkdir(join(swap.stage, 'old'), { recursive: true })
   await unpackMount(work, saved.archive, join(swap.stage, 'new'))
-  const { data } = work.host.paths
-  const present = swap.kind === 'folder' ? await readdir(swap.source) : [basename(saved.source)]
-  const kept = new Set([basename(swap.stage)])
-  // holm's own data stays where it is, also when the project holds it.
-  const before = present.filter((name) => !kept.has(name) && !holdsData(join(swap.source, name), data))
-  return { ...swap, before }
+  if (swap.kind === 'file') return { ...swap, before: [basename(saved.source)] }
+  // holm's own folders stay where they are, and so does what holds them.
+  const kept = [basename(swap.stage), ...listOwn(work.host, swap.source).map(({ path }) => path)]
+  return { ...swap, before: await listBeside(swap.source, kept) }
 }
 
-function holdsData(path: string, data: string): boolean {
-  return realAsFar(path) === realAsFar(data) || isReallyBelow(path, data)
+/** The largest parts of a folder that hold none of the kept paths. */
+async function listBeside(source: string, kept: readonly string[], below = ''): Promise<string[]> {
+  const beside: string[] = []
+  for (const name of await readdir(join(source, below))) {
+    const path = join(below, name)
+    if (kept.includes(path)) continue
+    if (kept.some((each) => isBelow(path, each))) beside.push(...(await listBeside(source, kept, path)))
+    else beside.push(path)
+  }
+  return beside
 }
 
 /** Exchanges the content by renames. Begun again after an interruption it goes on where it was. */
 export async function runSwap({ source, kind, stage, before }: Swap): Promise<void> {
   const fresh = join(stage, 'new')
   if (!(await exists(fresh))) return
-  for (const name of before) {
-    if (!(await exists(join(stage, 'old', name))) && (await exists(join(source, name))))
-      await rename(join(source, name), join(stage, 'old', name))
+  for (const path of before) {
+    const old = join(stage, 'old', path)
+    if ((await exists(old)) || !(await exists(join(source, path)))) continue
+    await mkdir(dirname(old), { recursive: true })
+    await rename(join(source, path), old)
   }
+  if (kind === 'folder') return moveInto(fresh, source)
   for (const name of await readdir(fresh)) await rename(join(fresh, name), join(source, name))
-  if (kind !== 'folder') return
-  const { mode, uid, gid, atime, mtime } = await stat(fresh)
-  await chmod(source, mode & 0o7777)
-  await chown(source, uid, gid).catch(() => undefined)
-  await utimes(source, atime, mtime)
+}
+
+/** What is in a folder becomes what is in the other. A folder that is there already stayed for what holm keeps in it. */
+async function moveInto(from: string, to: string): Promise<void> {
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)]
+    if (entry.isDirectory() && (await isFolder(target))) await moveInto(source, target)
+    else await rename(source, target)
+  }
+  const { mode, uid, gid, atime, mtime } = await stat(from)
+  await chmod(to, mode & 0o7777)
+  await chown(to, uid, gid).catch(() => undefined)
+  await utimes(to, atime, mtime)
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 }
 
 export async function removeStage({
