@@ -63,6 +63,8 @@ export const errorTable = {
   HOLM_ENVIRONMENT_NOT_RUNNING: { exit: 7, meaning: 'The environment is not running.' },
   HOLM_ENVIRONMENT_RUNNING: { exit: 7, meaning: 'The environment is running, and must be stopped for this.' },
   HOLM_ENVIRONMENT_FAILED: { exit: 7, meaning: 'The environment could not be created, started or entered.' },
+  HOLM_SERVICE_NOT_FOUND: { exit: 7, meaning: 'The environment has no service of that name.' },
+  HOLM_SERVICE_FAILED: { exit: 7, meaning: 'A service ended, or did not become healthy.' },
   HOLM_IMAGE_MISSING: { exit: 7, meaning: 'The image is not on this machine and could not be pulled.' },
   HOLM_PORT_TAKEN: { exit: 7, meaning: 'A port of this machine is already in use.' },
   HOLM_DISK_FULL: { exit: 7, meaning: 'No space is left on a disk.' },

@@ -1,8 +1,9 @@
 import type { EnvironmentSpec } from './spec.ts'
 import type { Blueprint } from './blueprint.ts'
 import type { EnvironmentState, ExecRequest, Probe, Traits } from './provider.ts'
-import type { Exit } from './process.ts'
+import type { Exit, Process } from './process.ts'
 import type { HolmEvent } from './events.ts'
+import type { EnvironmentInfo } from './host-api.ts'
 
 /**
  * Every hook with what its taps get. The first word of the name fixes the shape:
@@ -25,7 +26,10 @@ export interface HookPayloads {
   beforeExec: {
     context: { readonly environment: string; readonly provider: string; readonly request: ExecRequest }
   }
-  beforeStop: { context: { readonly environment: string; readonly provider: string } }
+  beforeReady: { context: Served }
+  beforeStop: {
+    context: { readonly environment: string; readonly provider: string; readonly served?: Served }
+  }
   beforeRemove: { context: { readonly environment: string; readonly provider: string } }
   afterUp: {
     context: { readonly spec: EnvironmentSpec; readonly provider: string; readonly state: EnvironmentState }
@@ -34,6 +38,16 @@ export interface HookPayloads {
   afterStop: { context: { readonly environment: string } }
   afterRemove: { context: { readonly environment: string } }
   onEvent: { context: HolmEvent }
+}
+
+/** A running environment whose blueprint has services, and a way in. */
+export interface Served {
+  readonly environment: EnvironmentInfo
+  readonly signal: AbortSignal
+  /** As `host.exec` does: the environment's user, folder and variables unless the request says otherwise. */
+  exec(request: ExecRequest): Promise<Process>
+  /** Names what is being waited for. */
+  step<Result>(name: string, work: () => Promise<Result>): Promise<Result>
 }
 
 export type HookName = keyof HookPayloads

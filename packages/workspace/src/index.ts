@@ -1,10 +1,11 @@
 import { definePlugin } from '@holm/core'
-import type { HostApi, PluginApi, PluginDefinition } from '@holm/core'
+import type { EnvironmentInfo, HostApi, PluginApi, PluginDefinition } from '@holm/core'
 import type { Workspaces } from './api.ts'
 import { commands } from './commands/index.ts'
 import { createGit } from './git.ts'
 import { configSchema, type WorkspaceConfig } from './options.ts'
 import type { WorkspaceRecord } from './record.ts'
+import { isRun, startServices, stopServices } from './services/runner.ts'
 import { createWorkspaces } from './workspaces.ts'
 
 export type * from './api.ts'
@@ -20,8 +21,18 @@ const plugin: PluginDefinition<WorkspaceConfig> = definePlugin<WorkspaceConfig>(
     for (const command of commands)
       api.command({ ...command, run: (input) => command.run(input, open(input.host)) })
     api.method('workspaces', open)
+    api.hook('beforeReady', (served) => {
+      warnOfImages(api, served.environment)
+      return startServices(served)
+    })
+    api.hook('beforeStop', ({ served }) => (served === undefined ? undefined : stopServices(served)))
   },
 })
+
+function warnOfImages({ log }: PluginApi<WorkspaceConfig>, { services }: EnvironmentInfo): void {
+  for (const { name } of services.filter((service) => !isRun(service)))
+    log.warn(`service ${name} is made from an image, which is not run yet`)
+}
 
 function createFor(
   { records, runner, env, config, log }: PluginApi<WorkspaceConfig>,

@@ -12,6 +12,8 @@ export interface HookEntry {
   readonly meaning: string
   /** 'call': plugins are imported just before the hook runs; 'operation': before the operation begins, as it fires all along. */
   readonly loads: 'call' | 'operation'
+  /** A HolmError of a tap is the operation's own: the tap does a part of it. */
+  readonly ownErrors?: true
 }
 
 /** Every hook; docs/reference/hooks.md is generated from it. */
@@ -43,6 +45,13 @@ export const hookTable = {
     loads: 'call',
   },
   beforeExec: { shape: 'before', meaning: 'Runs before a command is started inside.', loads: 'call' },
+  beforeReady: {
+    shape: 'before',
+    meaning:
+      'Runs when an environment with services is running: to start them. An error of holm’s table fails the call as it is.',
+    loads: 'call',
+    ownErrors: true,
+  },
   beforeStop: { shape: 'before', meaning: 'Runs before an environment is stopped.', loads: 'call' },
   beforeRemove: { shape: 'before', meaning: 'Runs before an environment is removed.', loads: 'call' },
   afterUp: { shape: 'after', meaning: 'Runs when the environment is running and healthy.', loads: 'call' },
@@ -130,7 +139,8 @@ function hintFor(plugin: string, veto: boolean): string {
 }
 
 function failTap(name: HookName, plugin: string, cause: unknown): never {
-  if (isInterruption(cause)) throw cause
+  const entry: HookEntry = hookTable[name]
+  if (isInterruption(cause) || (entry.ownErrors && isHolmError(cause))) throw cause
   const veto = hookTable[name].shape === 'before'
   const message = veto
     ? `${plugin} refused (${name}): ${describeError(cause)}`

@@ -3,6 +3,7 @@ import { create } from './create.ts'
 import { merge, prune, remove } from './end.ts'
 import { exec, logs, shell, start, stop } from './enter.ts'
 import { diff, list, show } from './look.ts'
+import { serviceList, serviceLogs, serviceRestart, serviceStart, serviceStop } from './services.ts'
 
 /** In the order of the help; the manifest's table is generated from it. */
 export const commands: readonly WorkspaceCommand[] = [
@@ -18,4 +19,9 @@ export const commands: readonly WorkspaceCommand[] = [
   merge,
   remove,
   prune,
+  serviceList,
+  serviceStart,
+  serviceStop,
+  serviceRestart,
+  serviceLogs,
 ]

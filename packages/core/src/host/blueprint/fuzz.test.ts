@@ -7,6 +7,7 @@ import { hashSpec } from './hash-spec.ts'
 import { loadFromText } from './devcontainer/load-devcontainer.ts'
 import { mergeLayers } from './merge-layers.ts'
 import { parseDocument } from './parse-document.ts'
+import { toServices } from './to-services.ts'
 import { toSpec } from './to-spec.ts'
 import { fillBlueprint } from './load-blueprint.ts'
 import type { Blueprint } from '../../blueprint.ts'
@@ -215,4 +216,24 @@ describe('2,000 mutations never throw anything but a HolmError', { timeout: 60_0
     expect(accepted).toBeGreaterThan(20)
     expect(refused).toBeGreaterThan(100)
   })
+})
+
+it('services of any graph without a circle come after what they need', () => {
+  const random = createRandom(7)
+  for (let round = 0; round < 300; round += 1) {
+    const names = Array.from({ length: 1 + random(12) }, (_, index) => `s${index}`)
+    // Edges go from later to earlier, then the names are shuffled: any graph without a circle can come of it.
+    const edges = names.map((_, index) => names.slice(0, index).filter(() => random(3) === 0))
+    const order = names
+      .map((name, index) => ({ name, key: random(1000), index }))
+      .toSorted((a, b) => a.key - b.key)
+    const services = Object.fromEntries(
+      order.map(({ name, index }) => [name, { command: 'x', depends_on: edges[index] ?? [] }]),
+    )
+    const sorted = toServices(services)
+    expect(sorted.map(({ name }) => name).toSorted()).toEqual(names.toSorted())
+    const place = new Map(sorted.map(({ name }, index) => [name, index]))
+    for (const { name, dependsOn } of sorted)
+      for (const needed of dependsOn) expect(place.get(needed)).toBeLessThan(place.get(name) ?? -1)
+  }
 })

@@ -7,7 +7,7 @@ import { omitUndefined } from './omit-undefined.ts'
 import { parseSecret } from './parse-secrets.ts'
 import { toEnvironment } from './to-environment.ts'
 import { toScripts, toStage } from './parse-commands.ts'
-import { toServices } from './to-services.ts'
+import { serviceVariables, toServices } from './to-services.ts'
 import type { Blueprint } from '../../blueprint.ts'
 import type {
   EnvironmentSpec,
@@ -33,6 +33,7 @@ export function nativeToSpec(
   assertEnvironmentName(name)
   const paths: PathContext = { directory: loaded.directory, home: homeOf(input.env) }
   const { network = 'default', hostname = name } = blueprint
+  const services = toServices(blueprint.services)
   return {
     name,
     ...omitUndefined({ description: blueprint.description }),
@@ -45,18 +46,21 @@ export function nativeToSpec(
     env: toEnvironment(blueprint.environment),
     exec: {
       ...omitUndefined({ user: blueprint.user, workdir: workdirOf(blueprint, input) }),
-      env: {},
+      env: serviceVariables(services),
       probe: 'none',
     },
     mounts: toMounts(blueprint, loaded, paths),
-    ports: uniquePorts(listOf(blueprint.ports).flatMap((port) => parsePort(port))),
+    ports: uniquePorts([
+      ...listOf(blueprint.ports).flatMap((port) => parsePort(port)),
+      ...services.filter(({ command }) => command !== undefined).flatMap(({ ports }) => ports),
+    ]),
     expose: [...new Set(listOf(blueprint.expose).map((port) => parseExposed(port)))],
     network,
     resources: toResources(blueprint.resources),
     security: toSecurity(blueprint.security),
     provision: toProvision(blueprint),
     lifecycle: toLifecycle(blueprint.lifecycle),
-    services: toServices(blueprint.services),
+    services,
     secrets: toSecrets(blueprint.secrets, paths),
     shutdown: 'stop',
     options: toOptions(blueprint),

@@ -22,6 +22,20 @@ export function toServices(services: Services = {}): readonly ServiceSpec[] {
   })
 }
 
+/** Where programs inside find the services that run beside them: the first port of each. */
+export function serviceVariables(services: readonly ServiceSpec[]): Record<string, string> {
+  const entries = services.flatMap(({ name, command, ports: [port] }) => {
+    if (command === undefined || port === undefined) return []
+    const prefix = `HOLM_SERVICE_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`
+    return [
+      [`${prefix}_HOST`, '127.0.0.1'],
+      [`${prefix}_PORT`, String(port.container)],
+      [`${prefix}_URL`, `http://127.0.0.1:${port.container}`],
+    ]
+  })
+  return Object.fromEntries(entries) as Record<string, string>
+}
+
 function assertDependencies(services: Services): void {
   const names = Object.keys(services)
   for (const [name, service] of Object.entries(services)) {

@@ -20,6 +20,7 @@ export function infoOf(state: EnvironmentState, record: EnvironmentRecord): Envi
     limits: state.limits,
     user: record.details.user,
     workdir: record.details.workdir,
+    services: spec?.services ?? [],
     looser: spec === undefined ? [] : looserThanDefault(spec),
   }
 }

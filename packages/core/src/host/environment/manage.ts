@@ -1,5 +1,6 @@
 import { HolmError } from '../../errors.ts'
 import { requireFacet, type LogChunk } from '../../facets.ts'
+import type { Served } from '../../hooks.ts'
 import type { EnvironmentInfo, HostApi } from '../../host-api.ts'
 import type { EnvironmentState, Provider } from '../../provider.ts'
 import type { HostContext } from '../context.ts'
@@ -7,6 +8,7 @@ import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 import { inspect } from './ask.ts'
 import { runLifecycle } from './lifecycle.ts'
+import { serve, servedOf } from './serve.ts'
 import { startWithin } from './start.ts'
 import { findRecord } from './find.ts'
 import { infoOf } from './info.ts'
@@ -88,6 +90,7 @@ export async function startEnvironment(
         : await wakeRecorded(host, { record, provider, operation })
     if (before.status !== 'paused') await runStartStages(host, { record, provider, operation })
     operation.emit({ type: 'state', environment: record.name, status: state.status })
+    await serve(host, { record, state, operation })
     return infoOf(state, record)
   })
 }
@@ -128,6 +131,16 @@ export async function runStartStages(
   await runLifecycle({ provider, operation, spec, userEnv, secrets }, ['postStart', 'postAttach'])
 }
 
+/** Only a running one has services that somebody could want to end in their order. */
+async function servedBy(
+  host: HostContext,
+  { record, provider, operation }: Found,
+): Promise<Served | undefined> {
+  if (!record.details.spec?.services.length || !host.hooks.tapped('beforeStop')) return undefined
+  const state = await inspect(provider, record.name, operation)
+  return state.status === 'running' ? servedOf(host, { record, state, operation }) : undefined
+}
+
 export async function stopEnvironment(
   host: HostContext,
   name: string | undefined,
@@ -136,7 +149,12 @@ export async function stopEnvironment(
   const { record, provider, operation } = await findEnvironment(host, name, options)
   return host.state.locks.hold(record.name, 'stop', async () => {
     await host.registry.loadForHooks(['beforeStop', 'afterStop'])
-    await host.hooks.before('beforeStop', { environment: record.name, provider: provider.id })
+    const served = await servedBy(host, { record, provider, operation })
+    await host.hooks.before('beforeStop', {
+      environment: record.name,
+      provider: provider.id,
+      ...(served && { served }),
+    })
     const state = await operation.step('stop', () =>
       provider.stop(
         record.name,

@@ -11,6 +11,7 @@ import { inspect } from './ask.ts'
 import { createEnvironment } from './create.ts'
 import { forgetOwned } from './destroy.ts'
 import { noProvider } from './select-provider.ts'
+import { serve } from './serve.ts'
 import { infoOf } from './info.ts'
 import { runStartStages, wakeRecorded } from './manage.ts'
 import { identify, planUp, type Plan } from './plan.ts'
@@ -86,6 +87,7 @@ async function upBefore(host: HostContext, options: UpOptions): Promise<UpResult
   const { outcome, state, record } =
     (await alreadyUp({ host, plan, operation, options })) ??
     (await bringUp({ host, plan, operation, options }))
+  await serve(host, { record, state, operation })
   await host.registry.loadForHooks(['afterUp'])
   await host.hooks.after('afterUp', { spec: plan.spec, provider: plan.provider.id, state })
   return {

@@ -1,0 +1,34 @@
+import type { Served } from '../../hooks.ts'
+import type { EnvironmentState } from '../../provider.ts'
+import type { HostContext } from '../context.ts'
+import type { Operation } from '../operation.ts'
+import type { EnvironmentRecord } from '../state/index.ts'
+import { execIn } from './exec.ts'
+import { infoOf } from './info.ts'
+
+export interface ServeInput {
+  readonly record: EnvironmentRecord
+  readonly state: EnvironmentState
+  readonly operation: Operation
+}
+
+/** What a plugin that runs services is given; undefined for an environment without any. */
+export function servedOf(host: HostContext, { record, state, operation }: ServeInput): Served | undefined {
+  const environment = infoOf(state, record)
+  if (environment.services.length === 0) return undefined
+  const { signal } = operation
+  return {
+    environment,
+    signal,
+    exec: (request) => execIn(host, { ...request, environment: record.name, signal }),
+    step: (name, work) => operation.step(name, work),
+  }
+}
+
+/** Starts the services of a running environment that has any: nothing is loaded for one that has none. */
+export async function serve(host: HostContext, input: ServeInput): Promise<void> {
+  const served = servedOf(host, input)
+  if (served === undefined) return
+  await host.registry.loadForHooks(['beforeReady'])
+  await host.hooks.before('beforeReady', served)
+}
