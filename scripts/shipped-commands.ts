@@ -1,9 +1,9 @@
 import type { CommandTable } from '../packages/cli/src/builtin.ts'
 import { builtins } from '../packages/cli/src/commands/index.ts'
-import { commands as workspaces } from '../packages/workspace/src/commands/index.ts'
+import { tables } from '../packages/workspace/src/commands/index.ts'
 
 /** Every command that comes with holm, those of its feature packages included. */
 export const shippedCommands: readonly CommandTable[] = [
   ...builtins,
-  ...workspaces.map(({ run: _run, ...table }) => ({ ...table, group: 'Workspaces' as const })),
+  ...tables.map((table) => ({ ...table, group: 'Workspaces' as const })),
 ]

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { commands } from '../../packages/workspace/src/commands/index.ts'
+import { tables } from '../../packages/workspace/src/commands/index.ts'
 import type { Generator } from '../generate.ts'
 import { root } from '../root.ts'
 
@@ -10,7 +10,7 @@ const manifests: Generator = {
   async generate() {
     const path = 'packages/workspace/package.json'
     const content = JSON.parse(readFileSync(join(root, path), 'utf8')) as { holm: Record<string, unknown> }
-    content.holm['commands'] = commands.map(({ run: _run, ...table }) => table)
+    content.holm['commands'] = tables
     return { [path]: `${JSON.stringify(content, null, 2)}\n` }
   },
 }

@@ -14,6 +14,9 @@ const needs: Readonly<Record<string, string>> = {
   mke2fs: 'e2fsprogs',
   mmdebstrap: 'mmdebstrap',
   newuidmap: 'uidmap',
+  rsync: 'rsync',
+  ssh: 'openssh-client',
+  sshd: 'openssh-server',
   'qemu-img': 'qemu-utils',
   'qemu-system-x86_64': 'qemu-system-x86',
   // One of the network plugins that containerd's environments need.

@@ -1,7 +1,7 @@
 import { definePlugin } from '@holm/core'
 import type { EnvironmentInfo, HostApi, PluginApi, PluginDefinition } from '@holm/core'
 import type { Workspaces } from './api.ts'
-import { commands } from './commands/index.ts'
+import { commands, pluginCommands } from './commands/index.ts'
 import { createGit } from './git.ts'
 import { configSchema, type WorkspaceConfig } from './options.ts'
 import type { WorkspaceRecord } from './record.ts'
@@ -20,6 +20,7 @@ const plugin: PluginDefinition<WorkspaceConfig> = definePlugin<WorkspaceConfig>(
     const open = (host: HostApi): Workspaces => createFor(api, host)
     for (const command of commands)
       api.command({ ...command, run: (input) => command.run(input, open(input.host)) })
+    for (const command of pluginCommands) api.command({ ...command, run: (input) => command.run(input, api) })
     api.method('workspaces', open)
     api.hook('beforeReady', (served) => {
       warnOfImages(api, served.environment)

@@ -15,6 +15,8 @@ export interface WorkspaceConfig {
    * `git config` and `git push --set-upstream` fail inside then.
    */
   readonly protectGit?: boolean
+  /** Let ssh sessions use the keys of this machine's agent. Default false: who is inside can use them, too. */
+  readonly forwardAgent?: boolean
 }
 
 type Check = (value: unknown) => string | undefined
@@ -32,6 +34,7 @@ const checks: Readonly<Record<keyof WorkspaceConfig, Check>> = {
   copy: isInside,
   link: isInside,
   protectGit: isBoolean,
+  forwardAgent: isBoolean,
 }
 
 /** Relative, and inside whatever it is relative to. */

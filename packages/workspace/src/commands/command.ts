@@ -4,12 +4,19 @@ import type {
   CommandInput,
   CommandResult,
   FlagDefinition,
+  PluginApi,
 } from '@holm/core'
 import type { Workspaces } from '../api.ts'
+import type { WorkspaceConfig } from '../options.ts'
 
 /** A command of this plugin: what the manifest lists of it, and its code. */
 export interface WorkspaceCommand extends Omit<CommandDefinition, 'run'> {
   run(input: CommandInput, workspaces: Workspaces): Promise<CommandResult>
+}
+
+/** The same for a command that needs the plugin's own folder and configuration. */
+export interface PluginCommand extends Omit<CommandDefinition, 'run'> {
+  run(input: CommandInput, api: PluginApi<WorkspaceConfig>): Promise<CommandResult>
 }
 
 export const nameArg = {

@@ -1,9 +1,10 @@
-import type { WorkspaceCommand } from './command.ts'
+import type { PluginCommand, WorkspaceCommand } from './command.ts'
 import { create } from './create.ts'
 import { merge, prune, remove } from './end.ts'
 import { exec, logs, shell, start, stop } from './enter.ts'
 import { diff, list, show } from './look.ts'
 import { serviceList, serviceLogs, serviceRestart, serviceStart, serviceStop } from './services.ts'
+import { sshConfig, sshProxy } from './ssh.ts'
 
 /** In the order of the help; the manifest's table is generated from it. */
 export const commands: readonly WorkspaceCommand[] = [
@@ -25,3 +26,8 @@ export const commands: readonly WorkspaceCommand[] = [
   serviceRestart,
   serviceLogs,
 ]
+
+export const pluginCommands: readonly PluginCommand[] = [sshConfig, sshProxy]
+
+/** What the manifest lists. */
+export const tables = [...commands, ...pluginCommands].map(({ run: _run, ...table }) => table)

@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest'
+import { environmentOf, renderConfig, withInclude } from './config.ts'
+
+const keys = { identity: '/home/a b/id', authorized: '', hostKey: '', knownHosts: '/home/a b/known_hosts' }
+
+it('writes an entry for each environment, and one way in for all', () => {
+  const text = renderConfig({
+    hosts: [{ name: 'web', user: 'dev' }],
+    keys,
+    holm: ['/opt/no%de', "/it's/holm.js"],
+    env: { HOLM_HOME: '/x y' },
+    forwardAgent: false,
+  })
+  expect(text).toBe(`# Written by holm; \`holm ssh-config\` writes it again.
+Host holm.web ws.web
+  User dev
+Host holm.* ws.*
+  ProxyCommand env 'HOLM_HOME=/x y' /opt/no%%de '/it'\\''s/holm.js' ssh-proxy %n
+  IdentityFile "/home/a b/id"
+  IdentitiesOnly yes
+  HostKeyAlias holm-environment
+  UserKnownHostsFile "/home/a b/known_hosts"
+  StrictHostKeyChecking yes
+  CheckHostIP no
+  ForwardAgent no
+`)
+})
+
+it('finds the environment in the name', () => {
+  expect(['ws.web', 'holm.web', 'web'].map(environmentOf)).toEqual(['web', 'web', 'web'])
+})
+
+it('adds one line to the user’s own file, once, and takes it out again without a trace', () => {
+  const own = 'Host x\n  User y\n'
+  const once = withInclude(own, '/data/config')
+  expect(once).toBe('# holm: begin\nInclude "/data/config"\n# holm: end\n\nHost x\n  User y\n')
+  expect(withInclude(once, '/data/config')).toBe(once)
+  expect(withInclude(once, undefined)).toBe(own)
+  expect(withInclude('', undefined)).toBe('')
+})
