@@ -4,6 +4,7 @@ import { collectText } from './files.ts'
 import { withRoot } from './layers.ts'
 import { assertReady, loadWhole } from './lifecycle.ts'
 import type { Session } from './session.ts'
+import { xattrWords } from './trees.ts'
 
 /**
  * This machine's tar over a second, read-only view of the layers, in which no mount of the environment is: the same for a running and a
@@ -41,6 +42,7 @@ const tarWords = [
   '--numeric-owner',
   '--one-file-system',
   '--sparse',
+  ...xattrWords,
   '--directory=root',
   '--exclude=./proc/*',
   '--exclude=./sys/*',

@@ -9,7 +9,7 @@ import { diskFull, isMissing } from './files-on-disk.ts'
 import { asInnerRoot } from './id-map.ts'
 import { withLock } from './lock.ts'
 import { makerLives, makerTag } from './maker.ts'
-import { removeTree, type TreeOptions } from './trees.ts'
+import { removeTree, type TreeOptions, xattrWords } from './trees.ts'
 
 type RootBase = Extract<Base, { kind: 'rootfs' | 'folder' }>
 
@@ -87,6 +87,7 @@ async function unpack(
     const words = ['tar', '--extract', '--file', base.path, '--directory', draft, '--numeric-owner']
     // Devices are made anew for each container.
     const more = [
+      ...xattrWords,
       '--preserve-permissions',
       '--delay-directory-restore',
       '--exclude=./dev/*',

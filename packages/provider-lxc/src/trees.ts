@@ -8,6 +8,13 @@ import { makerLives, makerTag } from './maker.ts'
 import { readText } from './processes.ts'
 import { runTool, toolError } from './tools.ts'
 
+/** For tar: what users set, and the rights of programs; the rest is this machine's own. */
+export const xattrWords: readonly string[] = [
+  '--xattrs',
+  '--xattrs-include=user.*',
+  '--xattrs-include=security.capability',
+]
+
 export interface TreeOptions {
   readonly idMap: IdMap | undefined
   /** Variables of this machine's tools. */

@@ -61,6 +61,7 @@ function tarWords(root: string): readonly string[] {
     '--numeric-owner',
     '--one-file-system',
     '--xattrs',
+    '--xattrs-include=user.*',
     '--xattrs-include=security.capability',
     '--anchored',
     '--exclude=./proc/*',

@@ -137,11 +137,9 @@ export async function fillFromBase(
     resolveUser(draft, ['/'])
     return draft
   }
-  const lower = await prepareLower(base, session.options.paths.cache, ctx)
-  const layer = await createLayer(
-    { folder, lower, rootless: draft.caller.uid !== 0, env: session.toolEnv },
-    ctx,
-  )
+  const rootless = draft.caller.uid !== 0
+  const lower = await prepareLower(base, { cache: session.options.paths.cache, rootless }, ctx)
+  const layer = await createLayer({ folder, lower, rootless, env: session.toolEnv }, ctx)
   assertNotAborted(ctx.signal)
   const record: SandboxRecord = { ...draft, lower, layer }
   resolveUser(record, layersOf(record, folder))

@@ -12,9 +12,19 @@ import type { Layer } from './record.ts'
 
 type RootBase = Extract<Base, { kind: 'rootfs' | 'folder' }>
 
+export interface LowerOptions {
+  readonly cache: string
+  /** Only root may give programs rights of their own. */
+  readonly rootless: boolean
+}
+
 /** The read-only folder with the base's files. A tarball is unpacked once and shared by all environments of this user. */
-export async function prepareLower(base: RootBase, cache: string, ctx: ProviderContext): Promise<string> {
-  const lower = base.kind === 'folder' ? base.path : await unpackOnce(base, cache, ctx)
+export async function prepareLower(
+  base: RootBase,
+  options: LowerOptions,
+  ctx: ProviderContext,
+): Promise<string> {
+  const lower = base.kind === 'folder' ? base.path : await unpackOnce(base, options, ctx)
   if (
     existsSync(path.join(lower, 'bin/sh')) ||
     existsSync(path.join(lower, 'usr/bin')) ||
@@ -32,7 +42,7 @@ export async function prepareLower(base: RootBase, cache: string, ctx: ProviderC
 
 async function unpackOnce(
   base: Extract<Base, { kind: 'rootfs' }>,
-  cache: string,
+  { cache, rootless }: LowerOptions,
   ctx: ProviderContext,
 ): Promise<string> {
   if (!/^[0-9a-f]{64}$/.test(base.sha256))
@@ -47,7 +57,7 @@ async function unpackOnce(
   const draft = path.join(folder, draftName())
   await mkdir(draft, { mode: 0o755 })
   try {
-    await unpack(base, draft, ctx)
+    await unpack(base, { draft, rootless }, ctx)
     await rename(draft, target).catch((error: unknown) => {
       // Another holm was faster: its copy is the same.
       if (!existsSync(target)) throw error
@@ -91,7 +101,11 @@ async function assertSum(base: Extract<Base, { kind: 'rootfs' }>, signal: AbortS
 }
 
 /** Devices are left out: the sandbox makes its own. tar refuses `..` itself; absolute names are refused here. */
-async function unpack(base: RootBase, draft: string, ctx: ProviderContext): Promise<void> {
+async function unpack(
+  base: RootBase,
+  { draft, rootless }: { readonly draft: string; readonly rootless: boolean },
+  ctx: ProviderContext,
+): Promise<void> {
   const result = await ctx.runner.run(
     [
       // A killed holm takes it along: else it would go on filling a draft that nobody waits for.
@@ -105,6 +119,9 @@ async function unpack(base: RootBase, draft: string, ctx: ProviderContext): Prom
       '--directory',
       draft,
       '--numeric-owner',
+      '--xattrs',
+      '--xattrs-include=user.*',
+      ...(rootless ? [] : ['--xattrs-include=security.capability']),
       '--preserve-permissions',
       '--delay-directory-restore',
       '--exclude=./dev/*',
