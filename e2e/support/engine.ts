@@ -1,4 +1,6 @@
-import { request } from 'node:http'
+import { createWriteStream } from 'node:fs'
+import { request, type IncomingMessage } from 'node:http'
+import { pipeline } from 'node:stream/promises'
 
 interface EngineObject {
   readonly Id?: string
@@ -35,6 +37,19 @@ export async function removeEngineVolumes(host: string, namespace: string): Prom
     .map(({ Name }) => Name ?? '')
     .filter((name) => name.startsWith(`${namespace}-`))
   for (const name of names) await ask(socket, `/volumes/${name}`, 'DELETE')
+}
+
+/** What `docker export` writes: the files of a container as a plain tarball, with what the engine puts into every container. */
+export async function exportContainer(host: string, container: string, file: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  const path = `/containers/${encodeURIComponent(container)}/export`
+  const call = request({ socketPath: host.replace('unix://', ''), path, timeout: 60_000 }, resolve)
+  call.on('error', reject)
+  call.on('timeout', () => call.destroy(new Error(`${path} was not answered`)))
+  call.end()
+  const response = await promise
+  if (response.statusCode !== 200) throw new Error(`${path}: ${response.statusCode}`)
+  await pipeline(response, createWriteStream(file))
 }
 
 function describeObject({ Id, Name, Names }: EngineObject): string {

@@ -22,10 +22,14 @@ export async function hashFile(
   return hash.digest('hex')
 }
 
-/** SHA-256 and size of a file; read anew only when its size or time changed since `<cache>/bases/checksums.json` was told. */
+/**
+ * SHA-256 and size of a file; read anew only when its size or time changed since `<cache>/bases/checksums.json` was told.
+ * What is read anew is shown to `look`, which may throw.
+ */
 export async function checksumOf(
   path: string,
   cache: string,
+  look?: () => Promise<void>,
 ): Promise<{ readonly sha256: string; readonly sizeBytes: number }> {
   const { size, mtimeMs } = await stat(path)
   const file = join(cache, 'checksums.json')
@@ -38,6 +42,7 @@ export async function checksumOf(
   if (remembered?.sizeBytes === size && remembered.modifiedMs === mtimeMs)
     return { sha256: remembered.sha256, sizeBytes: size }
   const sha256 = await hashFile(path)
+  await look?.()
   // A cache that cannot be written costs time the next time, nothing else.
   await writeJson(file, {
     ...(await load()),

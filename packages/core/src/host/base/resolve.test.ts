@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createRunner } from '../runner.ts'
 import { saveEntry } from './entries.ts'
 import { resolveBase } from './resolve.ts'
 import type { ResolveContext, ResolveFolders } from './resolve.ts'
@@ -13,7 +14,8 @@ let digests: Record<string, string>
 
 const images = ['image', 'build'] as const
 const files = ['host', 'rootfs', 'folder'] as const
-const sha256 = createHash('sha256').update('tar').digest('hex')
+const emptyTar = Buffer.alloc(1024)
+const sha256 = createHash('sha256').update(emptyTar).digest('hex')
 
 const context = (accepts: ResolveContext['accepts']): ResolveContext => ({ accepts, directory: root })
 
@@ -24,9 +26,10 @@ beforeEach(async () => {
     entries: join(root, 'entries'),
     cache: join(root, 'cache'),
     home: root,
+    runner: createRunner({ env: process.env }),
     digestOf: async (reference) => digests[reference],
   }
-  await writeFile(join(root, 'my.tar.gz'), 'tar')
+  await writeFile(join(root, 'my.tar.gz'), emptyTar)
   await mkdir(join(root, 'tree/bin'), { recursive: true })
   await symlink('/bin/busybox', join(root, 'tree/bin/sh'))
 })
@@ -126,10 +129,16 @@ describe('a local entry', () => {
   it('whose file changed has the checksum of what is there now', async () => {
     await addTar('mine')
     await resolveBase('mine', context(files), folders)
-    await writeFile(join(root, 'my.tar.gz'), 'tar two')
+    const two = Buffer.alloc(2048)
+    await writeFile(join(root, 'my.tar.gz'), two)
     await utimes(join(root, 'my.tar.gz'), 1, 1)
-    const changed = createHash('sha256').update('tar two').digest('hex')
+    const changed = createHash('sha256').update(two).digest('hex')
     expect(await resolveBase('mine', context(files), folders)).toMatchObject({ sha256: changed })
+    await writeFile(join(root, 'my.tar.gz'), 'no tar')
+    await expect(resolveBase('mine', context(files), folders)).rejects.toMatchObject({
+      code: 'HOLM_BASE_INVALID',
+      message: expect.stringContaining('it is cut off') as string,
+    })
   })
 
   it('of files only is refused where only images are taken', async () => {

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { resolve as resolvePath } from 'node:path'
-import { HolmError } from '../../errors.ts'
+import { HolmError, isHolmError } from '../../errors.ts'
+import type { Runner } from '../../process.ts'
 import { catalogue } from './catalogue.ts'
 import { checksumOf } from './checksum.ts'
 import { assertDisk } from './disk.ts'
@@ -36,6 +37,7 @@ export interface ResolveFolders {
   readonly entries: string
   readonly cache: string
   readonly home: string | undefined
+  readonly runner: Runner
   /** Digest recorded at first use of a catalogue's image. */
   digestOf(reference: string): Promise<string | undefined>
 }
@@ -130,12 +132,24 @@ async function localBase(
     return { kind: 'disk', name: entry.name, ...pathOf(entry.disk), sha256 }
   }
   if (entry.rootfs === undefined || !context.accepts.includes('rootfs')) return undefined
-  const { sha256 } = await checksum(entry.rootfs.path, folders)
+  const { sha256 } = await rootfsChecksum(entry.rootfs.path, folders)
   return { kind: 'rootfs', name: entry.name, path: entry.rootfs.path, sha256 }
 }
 
-async function checksum(path: string, folders: ResolveFolders): Promise<{ readonly sha256: string }> {
-  return checksumOf(path, folders.cache).catch((error: NodeJS.ErrnoException) => {
+async function rootfsChecksum(path: string, folders: ResolveFolders): Promise<{ readonly sha256: string }> {
+  return checksum(path, folders, async () => {
+    const { assertSafeRootfs } = await import('./safe-rootfs.ts')
+    await assertSafeRootfs(path, folders.runner)
+  })
+}
+
+async function checksum(
+  path: string,
+  folders: ResolveFolders,
+  look?: () => Promise<void>,
+): Promise<{ readonly sha256: string }> {
+  return checksumOf(path, folders.cache, look).catch((error: NodeJS.ErrnoException) => {
+    if (isHolmError(error)) throw error
     throw new HolmError('HOLM_BASE_INVALID', `base ${path} cannot be read (${error.code ?? error.message})`, {
       hint: 'Put the file back, or add the base again with holm base add.',
       cause: error,
@@ -150,16 +164,15 @@ async function resolveTar(
   folders: ResolveFolders,
 ): Promise<Base> {
   const path = toPath(request.rootfs, context, folders)
-  const sha256 = await checkedSum(path, request.sha256, folders)
+  const sha256 = assertSum(path, request.sha256, await rootfsChecksum(path, folders))
   return accept({ kind: 'rootfs', name: nameOfPath(path), path, sha256 }, context, path)
 }
 
-async function checkedSum(
+function assertSum(
   path: string,
   expected: string | undefined,
-  folders: ResolveFolders,
-): Promise<string> {
-  const { sha256 } = await checksum(path, folders)
+  { sha256 }: { readonly sha256: string },
+): string {
   if (expected === undefined || expected.toLowerCase() === sha256) return sha256
   throw new HolmError('HOLM_BASE_INVALID', `${path} has checksum ${sha256}, the blueprint says ${expected}`, {
     hint: 'Get the file again, or correct base.sha256 in the blueprint.',
@@ -173,7 +186,7 @@ async function resolveDisk(
   folders: ResolveFolders,
 ): Promise<Base> {
   const path = toPath(request.disk, context, folders)
-  const sha256 = await checkedSum(path, request.sha256, folders)
+  const sha256 = assertSum(path, request.sha256, await checksum(path, folders))
   const format = await assertDisk(path)
   return accept({ kind: 'disk', name: nameOfPath(path), path, format, sha256 }, context, path)
 }

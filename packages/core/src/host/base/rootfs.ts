@@ -1,6 +1,7 @@
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HolmError } from '../../errors.ts'
+import { assertSafeRootfs } from './safe-rootfs.ts'
 import { lastLines } from '../provision/output.ts'
 import type { Runner } from '../../process.ts'
 
@@ -32,7 +33,7 @@ export async function assertRootfsTar(path: string, runner: Runner, signal?: Abo
       'Give a complete tar archive (.tar, .tar.gz, .tar.xz or .tar.zst).',
     )
   const kind = classifyListing(result.stdout)
-  if (kind === 'rootfs') return
+  if (kind === 'rootfs') return assertSafeRootfs(path, runner)
   if (kind === 'image')
     throw notRootfs(
       path,

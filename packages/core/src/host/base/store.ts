@@ -99,6 +99,7 @@ export function createBaseStore(options: BaseStoreOptions): BaseStore {
     resolve: (request, context) =>
       resolveBase(request, context, {
         ...folders,
+        runner: options.runner,
         home: options.env['HOME'],
         digestOf: async (reference) => (await digests())[reference],
       }),

@@ -135,7 +135,8 @@ describe('export and import', () => {
       [{ 'manifest.json': manifest({ spec: {} }) }, /no specification/],
       [{ 'manifest.json': manifest(), '../../etc/passwd': 'x' }, /does not name/],
       [{ 'manifest.json': manifest() }, /rootfs.tar is missing/],
-      [{ 'manifest.json': manifest(), 'rootfs.tar': 'y' }, /SHA-256 differs/],
+      [{ 'manifest.json': manifest(), 'rootfs.tar': 'y' }, /rootfs.tar: it is cut off/],
+      [{ 'manifest.json': manifest(), 'rootfs.tar': '\0'.repeat(1024) }, /SHA-256 differs/],
       [
         {
           'manifest.json': manifest({

@@ -16,10 +16,12 @@ import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 import { damaged, readParts } from './archive.ts'
 import { wakeClone } from './clone.ts'
-import { decompress } from './compression.ts'
+import { decompress } from '../tar/compression.ts'
+import { TarDamage } from '../tar/entries.ts'
 import { unpackMount } from './files.ts'
 import { parseManifest, safeSpec } from './manifest.ts'
 import { forgetCopies } from './snapshots.ts'
+import { safeTar } from './safe-tar.ts'
 import { openSpool, writePart } from './spool.ts'
 
 /** Reads the whole archive and checks every sum before anything is made of it. */
@@ -53,7 +55,7 @@ async function readArchive(
 ): Promise<ArchiveManifest> {
   let manifest: ArchiveManifest | undefined
   const missing = new Map<string, ArchivePart>()
-  for await (const { path, sizeBytes, data } of readParts(decompress(archive))) {
+  for await (const { path, sizeBytes, data } of readParts(unpacked(archive))) {
     if (manifest === undefined) {
       if (path !== 'manifest.json' || sizeBytes > 16 * 1024 * 1024)
         throw damaged('it does not begin with a manifest')
@@ -63,7 +65,7 @@ async function readArchive(
     }
     const part = missing.get(path)
     if (part === undefined) throw damaged(`it holds ${path}, which its manifest does not name`)
-    const written = await writePart(data, join(folder, part.path), signal)
+    const written = await writePart(safeTar(path, data), join(folder, part.path), signal)
     if (written.sizeBytes !== part.sizeBytes || written.sha256 !== part.sha256)
       throw damaged(`${path} is not what its manifest says: its SHA-256 differs`)
     missing.delete(path)
@@ -72,6 +74,14 @@ async function readArchive(
   const [first] = missing.keys()
   if (first !== undefined) throw damaged(`${first} is missing in it`)
   return manifest
+}
+
+async function* unpacked(archive: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  try {
+    yield* decompress(archive)
+  } catch (error) {
+    throw error instanceof TarDamage ? damaged(error.message) : error
+  }
 }
 
 async function readText(data: AsyncIterable<Buffer>): Promise<string> {

@@ -1,7 +1,7 @@
 import { PassThrough, pipeline, Readable, type Transform } from 'node:stream'
 import { createGunzip, createGzip, createZstdCompress, createZstdDecompress } from 'node:zlib'
 import type { ExportOptions } from '../../copies-api.ts'
-import { damaged } from './archive.ts'
+import { TarDamage } from './entries.ts'
 
 export function compress(
   source: AsyncIterable<Uint8Array>,
@@ -29,7 +29,7 @@ export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncItera
     yield* unpacker === undefined ? whole() : through(whole(), unpacker)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code?.startsWith('Z_') || code?.startsWith('ZSTD_')) throw damaged('its compression is broken')
+    if (code?.startsWith('Z_') || code?.startsWith('ZSTD_')) throw new TarDamage('its compression is broken')
     throw error
   }
 }
