@@ -27,6 +27,18 @@ it('counts the rules of each suite, by provider and tier', () => {
   })
 })
 
+it('adds up the files of one provider: each way to run it is one', () => {
+  const tools = 'packages/provider-lxc/test/conformance.live.test.ts'
+  const daemon = 'packages/provider-lxc/test/conformance.incus.live.test.ts'
+  const both = [
+    test('lxc (root) > logs > a', 'passed', tools),
+    test('lxc (Incus or LXD) > logs > a', 'failed', daemon),
+  ]
+  expect(collectConformance(both)).toEqual({
+    lxc: { live: { logs: { passed: 1, failed: 1, skipped: 0 } } },
+  })
+})
+
 it('takes a suite as failed when one rule is, and as skipped when none ran', () => {
   expect(verdictOf({ passed: 5, failed: 1, skipped: 0 })).toBe('failed')
   expect(verdictOf({ passed: 1, failed: 0, skipped: 9 })).toBe('passed')

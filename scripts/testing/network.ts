@@ -8,10 +8,15 @@ export interface TestNetwork {
   readonly subnet: string
 }
 
+/** A name and a range that nobody has. */
+export async function chooseNetwork(id: string): Promise<TestNetwork> {
+  const third = await findFreeSubnet()
+  return { bridge: `holmt${id}`, address: `172.31.${third}.1/24`, subnet: `172.31.${third}.0/24` }
+}
+
 /** A bridge of our own: a second dockerd that manages the default bridge would take it from the first. */
 export async function createNetwork(id: string): Promise<TestNetwork> {
-  const third = await findFreeSubnet()
-  const network = { bridge: `holmt${id}`, address: `172.31.${third}.1/24`, subnet: `172.31.${third}.0/24` }
+  const network = await chooseNetwork(id)
   await mustRun(['ip', 'link', 'add', network.bridge, 'type', 'bridge'])
   await mustRun(['ip', 'addr', 'add', network.address, 'dev', network.bridge])
   await mustRun(['ip', 'link', 'set', network.bridge, 'up'])

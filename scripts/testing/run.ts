@@ -10,6 +10,7 @@ import { startContainerd, type TestContainerd } from './containerd.ts'
 import { startDockerd, type TestEngine } from './dockerd.ts'
 import { sweepEngines } from './engine-records.ts'
 import { prepareDisk } from './disk.ts'
+import { startIncus, type TestIncus } from './incus.ts'
 import { prepareMachine } from './machine.ts'
 import { prepareProvisionedRootfs, prepareRootfs } from './rootfs.ts'
 import { compareConformance } from './conformance.ts'
@@ -40,6 +41,7 @@ async function withRuntimes(
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt)
   let engine: TestEngine | undefined
   let containerd: TestContainerd | undefined
+  let incus: TestIncus | undefined
   try {
     await prepareMachine()
     await sweepEngines()
@@ -50,6 +52,7 @@ async function withRuntimes(
     ])
     engine = await startDockerd()
     containerd = await startContainerd()
+    incus = await startIncus()
     return await work(
       {
         ...withLocalTools(),
@@ -58,10 +61,12 @@ async function withRuntimes(
         ...(disk === undefined ? {} : { HOLM_TEST_DISK: disk }),
         ...(engine === undefined ? {} : { HOLM_TEST_DOCKER_HOST: engine.host }),
         ...(containerd === undefined ? {} : { HOLM_TEST_CONTAINERD_ADDRESS: containerd.address }),
+        ...(incus === undefined ? {} : { HOLM_TEST_INCUS_SOCKET: incus.socket }),
       },
       interrupted.signal,
     )
   } finally {
+    await incus?.stop()
     await containerd?.stop()
     await engine?.stop()
   }

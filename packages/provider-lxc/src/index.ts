@@ -1,18 +1,28 @@
 import { userInfo } from 'node:os'
 import { definePlugin } from '@holm/core'
 import type { PluginDefinition } from '@holm/core'
+import { configSchema, type LxcConfig } from './options.ts'
 import { createLxcProvider } from './provider.ts'
 import type { Caller } from './session.ts'
 
 export { createLxcProvider } from './provider.ts'
-export type { Caller, LxcSettings } from './session.ts'
+export type { LxcProviderSettings } from './provider.ts'
+export type { Caller } from './session.ts'
 
-const plugin: PluginDefinition = definePlugin({
+const plugin: PluginDefinition<LxcConfig> = definePlugin<LxcConfig>({
   name: '@holm/provider-lxc',
   contract: 1,
+  configSchema,
   setup(api) {
     api.provide('provider', 'lxc', () =>
-      createLxcProvider({ paths: api.paths, namespace: api.namespace, env: api.env, caller: loadCaller() }),
+      createLxcProvider({
+        paths: api.paths,
+        namespace: api.namespace,
+        env: api.env,
+        caller: loadCaller(),
+        config: api.config,
+        onDispose: (dispose) => api.onDispose(dispose),
+      }),
     )
   },
 })

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { LogChunk, LogsFacet } from '@holm/core'
+import type { LogChunk, LogsFacet, LogsOptions } from '@holm/core'
 import { findContainer } from './container.ts'
 import { isMissing } from './files-on-disk.ts'
 import type { Session } from './session.ts'
@@ -14,29 +14,48 @@ export function createLogs(session: Session): LogsFacet {
     async *read(name, options, ctx): AsyncGenerator<LogChunk> {
       await session.require(name)
       const folder = session.folder(name)
-      const file = await open(path.join(folder, 'console.log')).catch((error: unknown) => {
-        if (isMissing(error)) return undefined
-        throw error
-      })
-      if (file === undefined) return
-      try {
-        let position = options.tail === undefined ? 0 : findTail(await file.readFile(), options.tail)
-        const clean = createLineEndings()
-        for (;;) {
-          // Looked at before reading: what is written before the end is read after it was seen.
-          const live = findContainer(folder) !== undefined
-          const { bytesRead, buffer } = await file.read({ buffer: Buffer.alloc(65_536), position })
-          position += bytesRead
-          const data = clean(buffer.subarray(0, bytesRead))
-          if (data.length > 0) yield { stream: 'stdout', data }
-          if (bytesRead > 0) continue
-          if (!options.follow || !live || ctx.signal.aborted) return
-          await sleep(pollMs, undefined, { signal: ctx.signal }).catch(() => undefined)
-        }
-      } finally {
-        await file.close()
-      }
+      const live = (): boolean => findContainer(folder) !== undefined
+      yield* readConsole({ file: path.join(folder, 'console.log'), live, options, signal: ctx.signal })
     },
+  }
+}
+
+export interface ConsoleReading {
+  readonly file: string
+  /** Whether there may be more. */
+  readonly live: () => boolean | Promise<boolean>
+  readonly options: LogsOptions
+  readonly signal: AbortSignal
+}
+
+/** A file that is not there is an empty log. */
+export async function* readConsole({
+  file: place,
+  live,
+  options,
+  signal,
+}: ConsoleReading): AsyncGenerator<LogChunk> {
+  const file = await open(place).catch((error: unknown) => {
+    if (isMissing(error)) return undefined
+    throw error
+  })
+  if (file === undefined) return
+  try {
+    let position = options.tail === undefined ? 0 : findTail(await file.readFile(), options.tail)
+    const clean = createLineEndings()
+    for (;;) {
+      // Looked at before reading: what is written before the end is read after it was seen.
+      const more = options.follow && (await live())
+      const { bytesRead, buffer } = await file.read({ buffer: Buffer.alloc(65_536), position })
+      position += bytesRead
+      const data = clean(buffer.subarray(0, bytesRead))
+      if (data.length > 0) yield { stream: 'stdout', data }
+      if (bytesRead > 0) continue
+      if (!more || signal.aborted) return
+      await sleep(pollMs, undefined, { signal }).catch(() => undefined)
+    }
+  } finally {
+    await file.close()
   }
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { HolmError, assertNotAborted } from '@holm/core'
 import type { Probe, Provider, Traits } from '@holm/core'
 import { execInside } from './exec.ts'
@@ -14,7 +15,7 @@ import {
 } from './lifecycle.ts'
 import { createLogs } from './logs.ts'
 import { createMetrics } from './metrics.ts'
-import { optionsSchema } from './options.ts'
+import { optionsSchema, type LxcConfig } from './options.ts'
 import { createPause } from './pause.ts'
 import { findMissing, probeLxc } from './probe.ts'
 import { loadRecord } from './record.ts'
@@ -26,6 +27,10 @@ import { createResize } from './resize.ts'
 import { createFiles } from './files.ts'
 import { createSnapshots } from './snapshots.ts'
 import { createClone } from './clone.ts'
+import { createChoice } from './choose.ts'
+import { dispatch } from './dispatch.ts'
+import type { Driver } from './incus/provider.ts'
+import { findSocket } from './incus/socket.ts'
 
 export const traits: Traits = {
   isolation: 'system-container',
@@ -37,13 +42,38 @@ export const traits: Traits = {
   mapsPorts: true,
 }
 
-/** The provider over LXC's own tools; no daemon. */
-export function createLxcProvider(settings: LxcSettings): Provider {
+export interface LxcProviderSettings extends LxcSettings {
+  readonly config?: LxcConfig | undefined
+  /** Told what has to be undone when holm ends. */
+  readonly onDispose?: (dispose: () => void) => void
+}
+
+/** LXC containers: by LXC's own tools, or by the daemon of Incus or LXD where that is what the machine has. */
+export function createLxcProvider(settings: LxcProviderSettings): Provider {
   const session = createSession(settings)
+  const tools = createToolsDriver(session)
+  let incus: Promise<Driver> | undefined
+  const socket = settings.config?.socket
+  const load = async (): Promise<Driver> => {
+    const { createIncusDriver } = await import('./incus/provider.ts')
+    const driver = createIncusDriver({ ...settings, socket })
+    settings.onDispose?.(driver.dispose)
+    return driver
+  }
+  const choice = createChoice({
+    tools,
+    incus: () => (incus ??= load()),
+    hasSocket: () => findSocket({ env: settings.env, configured: socket, exists: existsSync }) !== undefined,
+    toolsProblem: () => findMissing(session),
+    configured: settings.config?.driver,
+    paths: settings.paths,
+    namespace: settings.namespace,
+  })
+  return { id: 'lxc', traits, optionsSchema, ...dispatch(choice) }
+}
+
+function createToolsDriver(session: Session): Driver {
   return {
-    id: 'lxc',
-    traits,
-    optionsSchema,
     probe: (ctx) => probeLxc(session, ctx).catch(failedProbe),
     ...createMethods(session),
     logs: createLogs(session),

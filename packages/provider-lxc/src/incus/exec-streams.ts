@@ -1,0 +1,102 @@
+import { PassThrough, Writable } from 'node:stream'
+import type { Readable } from 'node:stream'
+import type WebSocket from 'ws'
+
+/** The daemon's websockets of one program: its input, its outputs, and the one for sizes. */
+export interface Sockets {
+  /** Of a terminal: both directions. */
+  readonly input: WebSocket
+  readonly output: WebSocket
+  readonly errors: WebSocket | undefined
+  readonly control: WebSocket
+}
+
+/** Takes lines off the front of a stream, then gives the rest to `stream`. Nothing is read faster than it is consumed. */
+export interface Lead {
+  readonly stream: Readable
+  /** The next line without its end; undefined when the stream ended first. Only before `pass`. */
+  line(): Promise<string | undefined>
+  /** From here on everything is the program's. */
+  pass(): void
+  readonly ended: Promise<void>
+}
+
+/** A text frame says that there is no more; the daemon closes some time later. */
+export function openOutput(socket: WebSocket): Lead {
+  const stream = new PassThrough({ highWaterMark: 1024 * 1024 })
+  const { promise: ended, resolve } = Promise.withResolvers<void>()
+  let held: Buffer | undefined = Buffer.alloc(0)
+  let over = false
+  let wake: () => void = () => undefined
+  const finish = (): void => {
+    if (over) return
+    over = true
+    wake()
+    if (held === undefined) stream.end()
+    resolve()
+  }
+  const go = (): void => socket.resume()
+  stream.on('drain', go)
+  stream.on('close', go)
+  // What was read already still comes after a pause.
+  const push = (data: Buffer): void => {
+    if (!stream.write(data) && !stream.destroyed) socket.pause()
+  }
+  socket.on('message', (data: Buffer, binary: boolean) => {
+    if (!binary) return finish()
+    if (held === undefined) return push(data)
+    held = Buffer.concat([held, data])
+    wake()
+  })
+  socket.on('close', finish)
+  socket.on('error', finish)
+  socket.resume()
+  return {
+    stream,
+    ended,
+    line: async () => {
+      for (;;) {
+        const end = held?.indexOf(10) ?? -1
+        if (held !== undefined && end >= 0) {
+          const text = held.subarray(0, end).toString('utf8').replace(/\r$/, '')
+          held = held.subarray(end + 1)
+          return text
+        }
+        if (over) return undefined
+        const { promise, resolve: next } = Promise.withResolvers<void>()
+        wake = next
+        await promise
+      }
+    },
+    pass: () => {
+      const rest = held
+      held = undefined
+      if (rest && rest.length > 0) push(rest)
+      if (over) stream.end()
+    },
+  }
+}
+
+/** A program that has ended takes no more input: what is written then is dropped, as a closed pipe's is. A terminal has no end. */
+export function openInput(socket: WebSocket, { pty }: { readonly pty: boolean }): Writable {
+  return new Writable({
+    highWaterMark: 256 * 1024,
+    write(chunk: Uint8Array, _encoding, done) {
+      if (isOpen(socket)) socket.send(chunk, { binary: true }, () => done())
+      else done()
+    },
+    final(done) {
+      if (!pty) endInput(socket)
+      done()
+    },
+  })
+}
+
+/** The daemon takes a text frame for the end of the input. */
+export function endInput(socket: WebSocket): void {
+  if (isOpen(socket)) socket.send('', { binary: false }, () => undefined)
+}
+
+export function isOpen(socket: WebSocket): boolean {
+  return socket.readyState === socket.OPEN
+}
