@@ -98,6 +98,40 @@ describe.each(subjects)('on $provider', (subject) => {
     },
   )
 
+  test('workers: one that fails stops none of the others', { timeout: 120_000 }, async (ctx) => {
+    const reason = subject.missing()
+    if (reason !== undefined) ctx.skip(reason)
+    const before = await begin(subject)
+    const name = (worker: number): string => `the-user-s-project-worker-${worker}`
+    git('branch', `holm/${name(2)}`)
+    const spawned = await expectCode(holm, ['spawn', '3', '--json'], 7)
+    expect(JSON.parse(spawned.stdout)).toMatchObject([
+      { worker: 1, name: name(1), info: { status: 'running' } },
+      { worker: 2, error: { code: 'HOLM_WORKSPACE_CONFLICT' } },
+      { worker: 3, info: { status: 'running' } },
+    ])
+    git('branch', '--quiet', '-D', `holm/${name(2)}`)
+    await expectCode(holm, ['spawn', '3'], 0)
+    const out = join(holm.folder, 'out')
+    const command = `echo "$HOLM_WORKSPACE"; echo oops >&2; test "$HOLM_WORKSPACE" != ${name(3)}`
+    const ran = await expectCode(holm, ['run', '--parallel', '-o', out, '--json', '--', command], 8)
+    expect(JSON.parse(ran.stdout)).toMatchObject(
+      [1, 2, 3].map((worker) => ({ worker, code: worker === 3 ? 1 : 0 })),
+    )
+    const log = readFileSync(join(out, `${name(2)}.log`), 'utf8')
+    expect(log.split('\n').toSorted()).toEqual(['', 'oops', name(2)])
+    await expectCode(holm, ['run', '-w', '3', '--', 'sh', '-c', 'exit 5'], 5)
+    await expectError(holm, ['run', '-w', '4', '--', 'true'], {
+      exit: 7,
+      code: 'HOLM_WORKSPACE_NOT_FOUND',
+      says: ['"4"'],
+      hint: '1, 2, 3',
+    })
+    await expectCode(holm, ['teardown', '--yes'], 0)
+    rmSync(join(holm.project, '.worktree', '.runs'), { recursive: true })
+    await expectNothingLeft(before)
+  })
+
   test(
     'a create that is killed is told of, and healed by the next one',
     { timeout: 120_000 },

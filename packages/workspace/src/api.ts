@@ -9,6 +9,8 @@ export interface CreateOptions extends CallOptions {
   readonly blueprint?: string
   readonly provider?: string
   readonly resources?: Resources
+  /** Its number, for one of N made together. */
+  readonly worker?: number
 }
 
 /** A workspace as it is now. */
@@ -78,6 +80,8 @@ export interface Workspaces {
   delete(name: string, options?: CallOptions): Promise<DeleteResult>
   /** What would be lost with it, were it not kept. */
   unsaved(name: string): Promise<{ readonly changed: readonly string[]; readonly commits: number }>
+  /** The main worktree of the repository that a folder is in. HOLM_REPOSITORY_NOT_FOUND. */
+  repositoryOf(folder: string): Promise<string>
   /** The records alone. */
   records(): readonly WorkspaceRecord[]
 }

@@ -16,6 +16,8 @@ export interface WorkspaceRecord {
   /** Full id of the commit it began from. */
   readonly start: string
   readonly createdAt: string
+  /** Its number, for one of N made together. */
+  readonly worker?: number
   readonly blueprint?: string
   readonly provider?: string
 }

@@ -44,6 +44,7 @@ export function createWorkspaces(context: WorkspaceContext): Workspaces {
     merge: (name, options) => records.hold(name, 'merge', () => mergeWorkspace(git, find(name), options)),
     delete: (name, options = {}) => records.hold(name, 'delete', () => remove(context, find(name), options)),
     unsaved: async (name) => unsavedWork(git, find(name)),
+    repositoryOf: async (folder) => (await findRepository(git, folder)).root,
     records: () => records.list(),
   }
 }
@@ -142,7 +143,7 @@ async function assertNew(context: WorkspaceContext, name: string, options: CallO
 async function plan(
   { git, config }: WorkspaceContext,
   name: string,
-  { cwd, from, signal, blueprint, provider }: CreateOptions,
+  { cwd, from, signal, blueprint, provider, worker }: CreateOptions,
 ): Promise<{ record: WorkspaceRecord; warnings: readonly string[] }> {
   const repository = await findRepository(git, cwd)
   const start =
@@ -161,6 +162,7 @@ async function plan(
       into: repository.branch,
       start: start.commit,
       createdAt: new Date().toISOString(),
+      ...(worker !== undefined && { worker }),
       ...(blueprint !== undefined && { blueprint }),
       ...(provider !== undefined && { provider }),
     },

@@ -52,6 +52,18 @@ describe('progress in a log', () => {
     `)
   })
 
+  it('names the environment where there are several', () => {
+    const { progress, read } = setUp()
+    const other = { environment: 'db', step: 'pull' }
+    play(progress, [
+      started,
+      { type: 'step-started', ...other },
+      done,
+      { type: 'step-done', ...other, elapsedMs: 900 },
+    ])
+    expect(read()).toBe('ok   web: pull (1.2 s)\nok   db: pull (900 ms)\n')
+  })
+
   it('has the output of steps with -v and warnings only with -q', () => {
     const verbose = setUp({ verbose: true })
     play(verbose.progress, events)

@@ -2,7 +2,7 @@ import type { HolmEvent } from '@holm/core'
 import type { Sanitize } from '../sanitize.ts'
 import type { TerminalWritable } from '../streams.ts'
 import { createLiveBlock } from './live-block.ts'
-import { createSteps } from './steps.ts'
+import { createSteps, type LabelOf } from './steps.ts'
 import type { Style } from './style.ts'
 import { formatDuration } from './units.ts'
 
@@ -33,7 +33,10 @@ const noticeableMs = 150
 /** Shows the typed events of an operation on stderr. */
 export function createProgress(options: ProgressOptions): Progress {
   const { stream, style, live, quiet, verbose, sanitize, now = Date.now } = options
-  const steps = createSteps(style, now)
+  const seen = new Set<string>()
+  const labelOf: LabelOf = ({ environment, step }) =>
+    sanitize(seen.size > 1 && environment !== '' ? `${environment}: ${step}` : step)
+  const steps = createSteps(style, now, labelOf)
   const block = live && !quiet ? createLiveBlock(stream, () => steps.render(stream.columns ?? 80)) : undefined
   const print = (line: string): void => (block ? block.printAbove(line) : void stream.write(`${line}\n`))
   const printOutput = (text: string): void => {
@@ -42,7 +45,7 @@ export function createProgress(options: ProgressOptions): Progress {
   const show = (event: HolmEvent): void => {
     if (event.type === 'output' && verbose) printOutput(sanitize(event.text))
     if (event.type === 'log') printOutput(`${event.level}: ${sanitize(event.message)}`)
-    const line = renderEnd(event, { style, sanitize })
+    const line = renderEnd(event, { style, sanitize, labelOf })
     const isFast = event.type === 'step-done' && block !== undefined && event.elapsedMs < noticeableMs
     if (line !== undefined && (verbose || !isFast)) print(line)
     if (steps.isIdle()) block?.rest()
@@ -51,6 +54,7 @@ export function createProgress(options: ProgressOptions): Progress {
   return {
     onEvent(event) {
       if (event.type === 'warning') return print(renderWarning(event, { style, sanitize }))
+      if ('step' in event) seen.add(event.environment)
       steps.update(cleanEvent(event, sanitize))
       if (!quiet) show(event)
     },
@@ -63,11 +67,12 @@ export function createProgress(options: ProgressOptions): Progress {
 interface EventView {
   readonly style: Style
   readonly sanitize: Sanitize
+  readonly labelOf: LabelOf
 }
 
 function renderWarning(
   event: Extract<HolmEvent, { type: 'warning' }>,
-  { style, sanitize }: EventView,
+  { style, sanitize }: Omit<EventView, 'labelOf'>,
 ): string {
   const hint = event.hint === undefined ? '' : `\n${style.accent('hint')}: ${sanitize(event.hint)}`
   // Most warnings about a plugin name it in their own words.
@@ -82,14 +87,14 @@ function names(message: string, plugin: string): boolean {
 }
 
 /** The line that stays when a step has ended; undefined for every other event. */
-function renderEnd(event: HolmEvent, { style, sanitize }: EventView): string | undefined {
+function renderEnd(event: HolmEvent, { style, sanitize, labelOf }: EventView): string | undefined {
   if (event.type === 'step-done') {
     const note = event.skipped === undefined ? formatDuration(event.elapsedMs) : sanitize(event.skipped)
-    return `${style.good('ok')}   ${sanitize(event.step)} ${style.faint(`(${note})`)}`
+    return `${style.good('ok')}   ${labelOf(event)} ${style.faint(`(${note})`)}`
   }
   if (event.type === 'step-failed') {
     const time = style.faint(`(${formatDuration(event.elapsedMs)})`)
-    return `${style.bad('fail')} ${sanitize(event.step)} ${time}`
+    return `${style.bad('fail')} ${labelOf(event)} ${time}`
   }
   return undefined
 }

@@ -12,7 +12,8 @@ export interface Steps {
 }
 
 interface RunningStep {
-  readonly label: string
+  readonly environment: string
+  readonly step: string
   readonly since: number
   message: string
   output: string
@@ -26,7 +27,10 @@ interface RunningStep {
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
 const barWidth = 20
 
-export function createSteps(style: Style, now: () => number): Steps {
+/** Names the environment, where a command works on several. */
+export type LabelOf = (event: { readonly environment: string; readonly step: string }) => string
+
+export function createSteps(style: Style, now: () => number, labelOf: LabelOf): Steps {
   const running = new Map<string, RunningStep>()
   return {
     update: (event) => updateSteps(running, event, now()),
@@ -35,7 +39,7 @@ export function createSteps(style: Style, now: () => number): Steps {
       const frame = style.accent(frames[Math.floor(now() / 80) % frames.length] ?? '')
       return [...running.values()].flatMap((step) => {
         const elapsed = formatDuration(now() - step.since)
-        const text = [step.label, elapsed, renderItems(step), step.message]
+        const text = [labelOf(step), elapsed, renderItems(step), step.message]
           .filter((part) => part !== '')
           .join('  ')
         const line = `${frame} ${truncateText(text, width - 3)}`
@@ -53,7 +57,14 @@ function updateSteps(running: Map<string, RunningStep>, event: HolmEvent, now: n
     return
   }
   const known = running.get(key)
-  const step = known ?? { label: event.step, since: now, message: '', output: '', items: new Map() }
+  const step = known ?? {
+    environment: event.environment,
+    step: event.step,
+    since: now,
+    message: '',
+    output: '',
+    items: new Map(),
+  }
   if (!known) running.set(key, step)
   if (event.type === 'output') step.output = event.text.trimEnd().split('\n').at(-1)?.trim() ?? ''
   if (event.type === 'progress') updateProgress(step, event)

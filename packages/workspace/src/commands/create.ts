@@ -1,7 +1,21 @@
-import type { CommandInput } from '@holm/core'
+import type { CommandInput, FlagDefinition } from '@holm/core'
 import type { CreateOptions } from '../api.ts'
 import { nameOf, textFlag, type WorkspaceCommand } from './command.ts'
 import { parseResources } from './resources.ts'
+
+/** How a workspace is made, of every command that makes some. */
+export const createFlags = {
+  from: { type: 'string', description: 'Branch, tag or commit to start from.' },
+  blueprint: {
+    type: 'string',
+    char: 'b',
+    description: "Blueprint instead of the worktree's own.",
+    completes: 'blueprint',
+  },
+  provider: { type: 'string', char: 'p', description: 'Where to run it.', completes: 'provider' },
+  cpus: { type: 'string', description: 'Number of cores, such as 1.5.' },
+  memory: { type: 'string', description: 'Memory, such as 512mb or 4gb.' },
+} as const satisfies Readonly<Record<string, FlagDefinition>>
 
 export const create: WorkspaceCommand = {
   id: 'workspace create',
@@ -11,18 +25,7 @@ export const create: WorkspaceCommand = {
     'The worktree is .worktree/NAME, its branch holm/NAME, the environment NAME. It starts from the newest commit of the branch ' +
     'that the main worktree is on, fetched first. git works inside, in your name; what git runs on this machine (its configuration and hooks) cannot be changed from inside.',
   args: [{ name: 'name', description: 'Name of the workspace.', required: true }],
-  flags: {
-    from: { type: 'string', description: 'Branch, tag or commit to start from.' },
-    blueprint: {
-      type: 'string',
-      char: 'b',
-      description: "Blueprint instead of the worktree's own.",
-      completes: 'blueprint',
-    },
-    provider: { type: 'string', char: 'p', description: 'Where to run it.', completes: 'provider' },
-    cpus: { type: 'string', description: 'Number of cores, such as 1.5.' },
-    memory: { type: 'string', description: 'Memory, such as 512mb or 4gb.' },
-  },
+  flags: createFlags,
   examples: [
     { command: 'holm workspace create fix', description: 'Start a task from the newest commit.' },
     {
@@ -44,7 +47,7 @@ export const create: WorkspaceCommand = {
   },
 }
 
-async function optionsOf(input: CommandInput): Promise<CreateOptions> {
+export async function optionsOf(input: CommandInput): Promise<CreateOptions> {
   const from = textFlag(input, 'from')
   const blueprint = textFlag(input, 'blueprint')
   const provider = textFlag(input, 'provider')

@@ -103,7 +103,7 @@ async function isConfirmed({ flags, terminal }: CommandInput, question: string):
   return flags['yes'] === true || terminal.confirm(question)
 }
 
-function describeRemoved(removed: readonly DeleteResult[]): CommandResult {
+export function describeRemoved(removed: readonly DeleteResult[]): CommandResult {
   return {
     data: { removed },
     text: removed

@@ -5,6 +5,7 @@ import { exec, logs, shell, start, stop } from './enter.ts'
 import { diff, list, show } from './look.ts'
 import { serviceList, serviceLogs, serviceRestart, serviceStart, serviceStop } from './services.ts'
 import { sshConfig, sshProxy } from './ssh.ts'
+import { run, spawn, teardown } from './workers.ts'
 
 /** In the order of the help; the manifest's table is generated from it. */
 export const commands: readonly WorkspaceCommand[] = [
@@ -25,6 +26,9 @@ export const commands: readonly WorkspaceCommand[] = [
   serviceStop,
   serviceRestart,
   serviceLogs,
+  spawn,
+  run,
+  teardown,
 ]
 
 export const pluginCommands: readonly PluginCommand[] = [sshConfig, sshProxy]
