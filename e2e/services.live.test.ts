@@ -31,6 +31,12 @@ async function states(): Promise<string> {
   return (await services()).map(({ name, state }) => `${name} ${state}`).join(', ')
 }
 
+/** A task counts as healthy a moment before it has ended. */
+async function expectStates(expected: string): Promise<void> {
+  const what = `the services to be: ${expected}`
+  await waitFor(async () => (await states()) === expected, { what, deadlineMs: 30_000, intervalMs: 200 })
+}
+
 async function inside(script: string): Promise<string> {
   return (await expectCode(holm, ['exec', '--', 'sh', '-c', script], 0)).stdout.trim()
 }
@@ -43,8 +49,9 @@ const chain = `services:
     environment: { WORD: "it's \\"quoted\\" $HOME" }
     healthcheck: { command: test -f /tmp/web-ready, interval: 100ms }
   task:
-    command: echo task >> /tmp/order
+    command: echo task >> /tmp/order; touch /tmp/task-ready
     depends_on: [db]
+    healthcheck: { command: test -f /tmp/task-ready, interval: 100ms }
   db:
     command: 'echo db >> /tmp/order; trap "echo db-end >> /tmp/order; exit 0" TERM; sleep 0.5; touch /tmp/db-ready; while :; do sleep 0.1; done'
     healthcheck: { command: test -f /tmp/db-ready, interval: 100ms }
@@ -62,18 +69,18 @@ describe.each(subjects)('on $provider', (subject) => {
       const before = await listResidue(holm)
       await expectCode(holm, ['up'], 0)
       expect(await inside('cat /tmp/order')).toBe(`db\ntask\nweb it's "quoted" $HOME`)
-      expect(await states()).toBe('db running, task exited, web running')
+      await expectStates('db running, task exited, web running')
       await expectCode(holm, ['up'], 0)
       expect(await inside('wc -l < /tmp/order')).toBe('3')
       await expectCode(holm, ['service', 'stop', 'db'], 0)
-      expect(await states()).toBe('db stopped, task exited, web stopped')
+      await expectStates('db stopped, task exited, web stopped')
       expect(await inside('tail -n 2 /tmp/order')).toBe('web-end\ndb-end')
       await inside('rm /tmp/order /tmp/*-ready')
       await expectCode(holm, ['service', 'start'], 0)
       expect(await inside('cat /tmp/order')).toBe(`db\ntask\nweb it's "quoted" $HOME`)
       await expectCode(holm, ['stop'], 0)
       await expectCode(holm, ['start'], 0)
-      expect(await states()).toBe('db running, task exited, web running')
+      await expectStates('db running, task exited, web running')
       await expectCode(holm, ['destroy', '--yes'], 0)
       expect(await listResidue(holm)).toEqual(before)
     },
@@ -88,12 +95,12 @@ describe.each(subjects)('on $provider', (subject) => {
       `services:\n  db:\n    command: 'echo begins; echo $$ > /tmp/pid; exec sleep 1000'\n    restart: on-failure\n`,
     )
     await expectCode(holm, ['up'], 0)
-    await inside('kill -9 "$(cat /tmp/pid)"')
+    await inside('while ! [ -s /tmp/pid ]; do sleep 0.1; done; kill -9 "$(cat /tmp/pid)"')
     await waitFor(async () => (await services())[0]?.restarts === 1, {
       what: 'the restart',
       deadlineMs: 60_000,
     })
-    expect(await states()).toBe('db running')
+    await expectStates('db running')
     expect((await expectCode(holm, ['service', 'logs', 'db'], 0)).stdout).toBe('begins\nbegins\n')
   })
 
@@ -103,7 +110,7 @@ describe.each(subjects)('on $provider', (subject) => {
     await prepare(
       holm,
       subject,
-      `services:\n  db: { command: 'echo no config >&2; exit 3' }\n  web: { command: sleep 1000, depends_on: [db] }\n`,
+      `services:\n  db: { command: 'echo no config >&2; exit 3', healthcheck: { command: 'false', interval: 50ms, retries: 1000 } }\n  web: { command: sleep 1000, depends_on: [db] }\n`,
     )
     const failed = {
       exit: 7,
@@ -176,10 +183,10 @@ test(
     const never = ['service never', 'did not become healthy', 'nothing listens on port 1']
     const { stderr } = await expectCode(holm, ['up'], 7)
     for (const part of [failed.code, failed.hint, ...never]) expect(stderr).toContain(part)
-    expect(await states()).toBe('web running, late running, never running')
+    await expectStates('web running, late running, never running')
     expect(await inside('echo $HOLM_SERVICE_WEB_URL')).toBe(`http://127.0.0.1:${port}`)
     await expectCode(holm, ['destroy', '--yes'], 0)
-    await prepare(holm, sandbox, blueprint('bad', 30))
+    await prepare(holm, sandbox, blueprint('bad', 60))
     const refused = await expectCode(holm, ['up'], 7)
     for (const part of [failed.code, 'service web', 'answers with 503'])
       expect(refused.stderr).toContain(part)
