@@ -21,6 +21,7 @@ const needs: Readonly<Record<string, string>> = {
   ssh: 'openssh-client',
   sshd: 'openssh-server',
   'qemu-img': 'qemu-utils',
+  'qemu-system-aarch64': 'qemu-system-arm',
   'qemu-system-x86_64': 'qemu-system-x86',
   // One of the network plugins that containerd's environments need.
   portmap: 'containernetworking-plugins',

@@ -49,6 +49,19 @@ export function prepareRootfs(): Promise<string | undefined> {
   return prepare(included, unwanted)
 }
 
+/** The smallest root filesystem for aarch64: nothing of it has to run to make it. */
+export async function prepareForeignRootfs(): Promise<string | undefined> {
+  const path = join(root, '.cache', `rootfs-${suite}-aarch64-busybox.tar`)
+  if (existsSync(path)) return path
+  if (!hasCommand('mmdebstrap') || !isRoot()) return undefined
+  const link = 'for each in sh cat echo hostname sleep uname; do ln -sf busybox "$1/bin/$each"; done'
+  return makeRootfs(path, {
+    variant: 'extract',
+    packages: ['busybox-static'],
+    more: ['--architectures=arm64', `--extract-hook=${link}`],
+  })
+}
+
 async function prepare(
   packages: readonly string[],
   excluded: readonly string[],
@@ -60,7 +73,7 @@ async function prepare(
     return undefined
   }
   console.log(`rootfs: making Debian ${suite} with ${packages.join(' ')} (half a minute or more) ...`)
-  return makeRootfs(path, packages, excluded)
+  return makeRootfs(path, { packages, excluded })
 }
 
 function rootfsPath(packages: readonly string[], excluded: readonly string[]): string {
@@ -73,13 +86,12 @@ function rootfsPath(packages: readonly string[], excluded: readonly string[]): s
 
 async function makeRootfs(
   path: string,
-  packages: readonly string[],
-  excluded: readonly string[],
+  contents: Omit<Bootstrap, 'format' | 'target'>,
 ): Promise<string | undefined> {
   const partial = `${path}.${process.pid}`
   mkdirSync(join(root, '.cache'), { recursive: true })
   const since = performance.now()
-  const argv = bootstrap({ packages, excluded, format: 'tar', target: partial })
+  const argv = bootstrap({ ...contents, format: 'tar', target: partial })
   const { code, output } = await runCommand(argv, { timeoutMs: 10 * 60_000 })
   if (code !== 0) {
     rmSync(partial, { force: true })
@@ -94,26 +106,28 @@ async function makeRootfs(
   return path
 }
 
-/** The command line that makes a Debian of some packages, as a tarball or a folder. */
-export function bootstrap({
-  packages,
-  excluded = unwanted,
-  format,
-  target,
-}: {
+export interface Bootstrap {
   readonly packages: readonly string[]
   /** Paths of packages that are left out, as patterns. */
   readonly excluded?: readonly string[]
+  /** `extract` only unpacks what is named. */
+  readonly variant?: 'minbase' | 'extract'
+  readonly more?: readonly string[]
   readonly format: 'tar' | 'directory'
   readonly target: string
-}): string[] {
+}
+
+/** The command line that makes a Debian of some packages, as a tarball or a folder. */
+export function bootstrap(options: Bootstrap): string[] {
+  const { packages, excluded = unwanted, variant = 'minbase', more = [], format, target } = options
   return [
     'mmdebstrap',
-    '--variant=minbase',
+    `--variant=${variant}`,
     `--format=${format}`,
     `--include=${packages.join(',')}`,
     ...excluded.map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
     '--aptopt=Acquire::Languages "none"',
+    ...more,
     suite,
     target,
     ...hostSources(),

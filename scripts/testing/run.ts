@@ -12,7 +12,7 @@ import { sweepEngines } from './engine-records.ts'
 import { prepareDisk } from './disk.ts'
 import { startIncus, type TestIncus } from './incus.ts'
 import { prepareMachine } from './machine.ts'
-import { prepareProvisionedRootfs, prepareRootfs } from './rootfs.ts'
+import { prepareForeignRootfs, prepareProvisionedRootfs, prepareRootfs } from './rootfs.ts'
 import { compareConformance } from './conformance.ts'
 import { conformancePage, conformanceRecord, conformanceRun, readConformance } from './conformance-files.ts'
 import { concludeRun, describeSkips, type Totals } from './totals.ts'
@@ -45,8 +45,9 @@ async function withRuntimes(
   try {
     await prepareMachine()
     await sweepEngines()
-    const [rootfs, provisioned, disk] = await Promise.all([
+    const [rootfs, foreign, provisioned, disk] = await Promise.all([
       prepareRootfs(),
+      prepareForeignRootfs(),
       prepareProvisionedRootfs(),
       prepareDisk(),
     ])
@@ -58,6 +59,7 @@ async function withRuntimes(
         ...withLocalTools(),
         ...(rootfs === undefined ? {} : { HOLM_TEST_ROOTFS: rootfs }),
         ...(provisioned === undefined ? {} : { HOLM_TEST_PROVISIONED_ROOTFS: provisioned }),
+        ...(foreign === undefined ? {} : { HOLM_TEST_AARCH64_ROOTFS: foreign }),
         ...(disk === undefined ? {} : { HOLM_TEST_DISK: disk }),
         ...(engine === undefined ? {} : { HOLM_TEST_DOCKER_HOST: engine.host }),
         ...(containerd === undefined ? {} : { HOLM_TEST_CONTAINERD_ADDRESS: containerd.address }),

@@ -31,16 +31,19 @@ sub text { my $copy = "$_[0]"; return $copy }
 
 sub unhex { return pack('H*', $_[0]) }
 
+sub take_line {
+  my ($line) = @_;
+  chomp $line;
+  my ($key, @words) = split / /, $line, -1;
+  if ($key eq 'module') { push @modules, $words[0] }
+  elsif ($key eq 'mount') { push @mounts, [@words] }
+  elsif ($key eq 'seed_file') { push @seeds, [map { unhex($_) } @words] }
+  else { $config{$key} = unhex($words[0] // '') }
+}
+
 sub load_config {
   open(my $file, '<', '/holm/config') or die "no configuration: $!";
-  while (my $line = <$file>) {
-    chomp $line;
-    my ($key, @words) = split / /, $line, -1;
-    if ($key eq 'module') { push @modules, $words[0] }
-    elsif ($key eq 'mount') { push @mounts, [@words] }
-    elsif ($key eq 'seed_file') { push @seeds, [map { unhex($_) } @words] }
-    else { $config{$key} = unhex($words[0]) }
-  }
+  while (my $line = <$file>) { take_line($line) }
   $nr = $calls{$config{arch}} or die "unknown architecture $config{arch}";
 }
 
@@ -108,7 +111,7 @@ sub mount_early {
 }
 
 sub load_modules {
-  for my $name (@modules) {
+  for my $name (splice @modules) {
     my $path = "/holm/modules/$name";
     open(my $file, '<', $path) or give_up("kernel module $name is missing");
     my $options = text('');
@@ -116,6 +119,49 @@ sub load_modules {
     # One of them may be built in or unfit for this machine; what is really needed is missed below.
     say_console("holm: kernel module $name: $!") unless $! == 17;
   }
+}
+
+sub find_channel {
+  for (1 .. 2000) {
+    for my $name (list_folder('/sys/class/virtio-ports')) {
+      my $label = read_file("/sys/class/virtio-ports/$name/name") // '';
+      return "/dev/$name" if $label =~ /^\Q$config{channel}\E$/ && -c "/dev/$name";
+    }
+    pause_for(0.005);
+  }
+  give_up('the channel of its configuration does not appear');
+}
+
+# Up to here all machines of one make are the same: from here on this is the machine that the configuration names, also when it
+# goes on from a memory that was saved while another one waited here. Drivers of what differs come afterwards.
+sub await_config {
+  my $path = find_channel();
+  open(my $channel, '<', $path) or give_up("the channel of its configuration cannot be opened: $!");
+  say_console('holm: waiting');
+  my $text = '';
+  until ($text =~ /^end$/m) {
+    my $read = sysread($channel, $text, 65536, length $text);
+    # Nobody is at the other end yet.
+    pause_for(0.01) unless $read;
+  }
+  take_line($_) for grep { $_ ne 'end' } split /\n/, $text;
+  if ($config{time}) {
+    my $time = pack('q q', $config{time}, 0);
+    call('clock_settime', 0, $time);
+  }
+  load_modules();
+  set_address($config{found_mac}, $config{mac}) if length($config{found_mac} // '');
+  set_address($config{found_control}, $config{control}) if length($config{found_control} // '');
+}
+
+# A card has the address of the machine whose memory was saved.
+sub set_address {
+  my ($found, $wanted) = @_;
+  return if $found eq $wanted;
+  my $name = interface_with($found) or give_up("the card $found is missing");
+  socket(my $socket, 2, 2, 0) or return;
+  my $request = pack('a16 S C6 x16', $name, 1, map { hex } split /:/, $wanted);
+  ioctl($socket, 0x8924, $request) or give_up("card $name keeps its address: $!");
 }
 
 sub wait_for_disk {
@@ -755,6 +801,7 @@ sub boot {
   load_config();
   mount_early();
   load_modules();
+  await_config() if length($config{channel} // '');
   mix_randomness($config{seed}) if length($config{seed} // '');
   mount_root();
   switch_root();

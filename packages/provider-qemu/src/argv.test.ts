@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { macFrom, machineArgv, type MachineConfig } from './argv.ts'
+import { makeOf } from './warm.ts'
 
 const config: MachineConfig = {
   architecture: 'x86_64',
@@ -46,7 +47,7 @@ describe('the command line of a machine', () => {
     const argv = machineArgv({ ...config, architecture: 'aarch64', accelerator: 'tcg' })
     expect(argv[0]).toBe('qemu-system-aarch64')
     expect(after(argv, '-machine')[0]).toMatch(/^virt/)
-    expect(after(argv, '-cpu')).toEqual(['max'])
+    expect(after(argv, '-cpu')).toEqual(['cortex-a72'])
     expect(after(argv, '-append')[0]).toMatch(/^console=ttyAMA0/)
     expect(argv.join(' ')).not.toMatch(/i8042|8250|q35/)
   })
@@ -66,6 +67,37 @@ describe('the command line of a machine', () => {
     expect(after(argv, '-fsdev')[0]).toContain('path=/with,, comma,security_model=none')
     expect(after(argv, '-fsdev')[0]).toMatch(/readonly=on$/)
     expect(JSON.parse(after(argv, '-blockdev')[0] ?? '')).toMatchObject({ file: { filename: config.disk } })
+  })
+
+  it('is told what it is through a channel where that is asked for', () => {
+    expect(machineArgv(config).join(' ')).not.toContain('config.sock')
+    const argv = machineArgv({ ...config, channel: true })
+    expect(after(argv, '-chardev')).toContain('socket,id=config,path=config.sock,server=on,wait=off')
+    expect(after(argv, '-device')).toContain('virtserialport,chardev=config,name=holm.config')
+  })
+
+  it('has one make whatever differs between two environments, and another for other hardware', () => {
+    const make = makeOf(config, 'QEMU 7.2')
+    const other: MachineConfig = {
+      ...config,
+      name: 'other',
+      id: 'id-2',
+      disk: '/other.qcow2',
+      shares: [{ tag: 'share0', source: '/other', readonly: false, owners: 'mapped' }],
+      card: { mac: '52:54:00:00:00:07', ports: [] },
+      controlMac: '52:54:00:00:00:08',
+    }
+    expect(makeOf(other, 'QEMU 7.2')).toBe(make)
+    const { card: _card, ...cut } = config
+    const different = [
+      makeOf(config, 'QEMU 7.3'),
+      makeOf(cut, 'QEMU 7.2'),
+      makeOf({ ...config, memoryMiB: 513 }, 'QEMU 7.2'),
+      makeOf({ ...config, cores: 1 }, 'QEMU 7.2'),
+      makeOf({ ...config, shares: [] }, 'QEMU 7.2'),
+      makeOf({ ...config, kernel: '/other' }, 'QEMU 7.2'),
+    ]
+    expect(new Set([make, ...different]).size).toBe(different.length + 1)
   })
 
   it('gives a card an address for local use', () => {

@@ -1,4 +1,5 @@
 import type { PortRequest } from '@holm/core'
+import { channelName } from './guest-config.ts'
 
 export type Accelerator = 'kvm' | 'tcg'
 export type Architecture = 'x86_64' | 'aarch64'
@@ -22,6 +23,8 @@ export interface MachineConfig {
   readonly card?: { readonly mac: string; readonly ports: readonly PortRequest[] }
   /** MAC of the card that holm talks through. */
   readonly controlMac: string
+  /** It is told what it is through a channel, instead of in its first file system. */
+  readonly channel?: true
 }
 
 export interface Share {
@@ -34,6 +37,7 @@ export interface Share {
 
 export const fileNames = {
   control: 'qmp.sock',
+  channel: 'config.sock',
   pid: 'qemu.pid',
   console: 'console.log',
   log: 'main.log',
@@ -88,9 +92,19 @@ export function machineArgv(config: MachineConfig): string[] {
     'virtio-serial-pci',
     '-device',
     'virtconsole,chardev=log',
+    ...(config.channel ? channelArgv() : []),
     ...diskArgv(config.disk),
     ...networkArgv(config),
     ...config.shares.flatMap(shareArgv),
+  ]
+}
+
+function channelArgv(): string[] {
+  return [
+    '-chardev',
+    `socket,id=config,path=${fileNames.channel},server=on,wait=off`,
+    '-device',
+    `virtserialport,chardev=config,name=${channelName}`,
   ]
 }
 
@@ -104,7 +118,7 @@ function machineType(architecture: Architecture): string {
 function cpuOf({ cpu, accelerator, architecture }: MachineConfig): string {
   if (cpu !== undefined) return cpu
   if (accelerator === 'kvm') return 'host'
-  return architecture === 'x86_64' ? 'Nehalem' : 'max'
+  return architecture === 'x86_64' ? 'Nehalem' : 'cortex-a72'
 }
 
 /** `panic=-1` with -no-reboot: a kernel that gives up ends the machine, and the console says why. */

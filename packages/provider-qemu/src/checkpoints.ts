@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { HolmError, assertNotAborted } from '@holm/core'
+import { HolmError } from '@holm/core'
 import type { CheckpointsFacet, EnvironmentState, ProviderContext, SnapshotInfo } from '@holm/core'
 import { askAgent } from './agent.ts'
 import { diskFile } from './disks.ts'
@@ -10,7 +9,8 @@ import { layDisk, switchDisk } from './freeze.ts'
 import { encodeMount } from './guest-config.ts'
 import { kernelOf, planMachine, runMachine } from './launch.ts'
 import { withLock } from './lock.ts'
-import { withQmp, type Qmp } from './qmp.ts'
+import { waitForMemory, writeMemory } from './memory.ts'
+import { withQmp } from './qmp.ts'
 import { saveRecord, type Machine, type QemuRecord, type SavedMemory } from './record.ts'
 import { agentOf, notRunning, type Session } from './session.ts'
 import { planMounts } from './shares.ts'
@@ -97,31 +97,6 @@ async function mountShares(session: Session, record: Live): Promise<void> {
   await askAgent(agentOf(record), 'mount', { words: { arg: mounts.map(encodeMount) }, timeoutMs: 60_000 })
 }
 
-const memoryDeadlineMs = 300_000
-
-/** The name has no character that a shell knows, and QEMU is in the environment's folder. */
-async function writeMemory(qmp: Qmp, file: string, ctx: ProviderContext): Promise<void> {
-  await qmp.run('migrate-set-parameters', { 'max-bandwidth': 64 * 1024 ** 3 })
-  await qmp.run('migrate', { uri: `exec:cat > ${file}` })
-  const until = Date.now() + memoryDeadlineMs
-  for (;;) {
-    const { status, 'error-desc': why } = await qmp.run<{ status?: string; 'error-desc'?: string }>(
-      'query-migrate',
-    )
-    if (status === 'completed') return
-    if (status === 'failed')
-      throw new HolmError(
-        'HOLM_ENVIRONMENT_FAILED',
-        `QEMU could not save the memory: ${why ?? 'it does not say why'}`,
-      )
-    if (ctx.signal.aborted) await qmp.run('migrate_cancel')
-    assertNotAborted(ctx.signal)
-    if (Date.now() > until)
-      throw new HolmError('HOLM_TIMEOUT', `the memory was not saved in ${memoryDeadlineMs / 1000} s`)
-    await sleep(10)
-  }
-}
-
 /** Starts a machine that goes on where the saved one was. The record names a fresh disk over the saved one's. */
 export async function restoreMemory(
   session: Session,
@@ -143,34 +118,4 @@ export async function restoreMemory(
   await askAgent(agentOf(next), 'wake', { words })
   await mountShares(session, next)
   return stateOf(next, folder)
-}
-
-const incomingDeadlineMs = 120_000
-
-async function waitForMemory(folder: string, ended: () => boolean, ctx: ProviderContext): Promise<void> {
-  const until = Date.now() + incomingDeadlineMs
-  while (!ended()) {
-    assertNotAborted(ctx.signal)
-    const done = await withQmp(folder, (qmp) => waitForStatus(qmp, until)).catch((error: unknown) => {
-      // The socket is not there in the first milliseconds.
-      if (Date.now() > until) throw error
-      return false
-    })
-    if (done) return
-    await sleep(5)
-  }
-  throw new HolmError('HOLM_ENVIRONMENT_FAILED', 'the machine ended while its memory was read')
-}
-
-async function waitForStatus(qmp: Qmp, until: number): Promise<boolean> {
-  for (;;) {
-    const { status } = await qmp.run<{ status: string }>('query-status')
-    if (status !== 'inmigrate') {
-      if (status !== 'running') await qmp.run('cont')
-      return true
-    }
-    if (Date.now() > until)
-      throw new HolmError('HOLM_TIMEOUT', `the memory was not read in ${incomingDeadlineMs / 1000} s`)
-    await sleep(5)
-  }
 }

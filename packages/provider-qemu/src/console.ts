@@ -1,7 +1,7 @@
 /** Why a machine ended, in what its console shows; undefined when it does not say. */
 export function parseCause(text: string): string | undefined {
   const lines = printable(text)
-  const own = lines.findLast((line) => /^holm: (?!ready|kernel module)/.test(line))
+  const own = lines.findLast((line) => /^holm: (?!ready|waiting|kernel module)/.test(line))
   const panic = lines.find((line) => /Kernel panic|Out of memory and no killable/.test(line))
   if (panic !== undefined) return `the kernel gave up: ${panic.replace(/^\[[^\]]*\] /, '')}`
   return own?.replace(/^holm: /, '')
@@ -9,6 +9,11 @@ export function parseCause(text: string): string | undefined {
 
 export function isReady(text: string): boolean {
   return /^holm: ready\r?$/m.test(text)
+}
+
+/** Whether the machine waits for its configuration. */
+export function isWaiting(text: string): boolean {
+  return /^holm: waiting\r?$/m.test(text)
 }
 
 /** The last lines for an error, without control characters. */

@@ -30,7 +30,21 @@ export interface GuestConfig {
   readonly memoryBytes?: number
   /** Random bytes. */
   readonly randomness: Uint8Array
+  /** Of a machine that goes on from the memory of another: the time, and the addresses that its cards still have. */
+  readonly restored?: { readonly time: number; readonly mac?: string; readonly controlMac: string }
 }
+
+/** What all machines of one make begin with: they wait for the rest on a channel of that name. */
+export function encodeBootConfig(config: {
+  readonly architecture: string
+  readonly modules: readonly string[]
+}): string {
+  const words = { arch: config.architecture, channel: channelName }
+  const lines = Object.entries(words).map(([key, value]) => `${key} ${hex(value)}`)
+  return [...lines, ...config.modules.map((name) => `module ${name}`), ''].join('\n')
+}
+
+export const channelName = 'holm.config'
 
 export interface GuestMount {
   readonly kind: '9p' | 'tmpfs'
@@ -60,6 +74,9 @@ export function encodeGuestConfig(config: GuestConfig): string {
     pids: config.pids?.toString(),
     cpu: config.cpus === undefined ? undefined : `${Math.round(config.cpus * 100_000)} 100000`,
     memory: config.memoryBytes?.toString(),
+    time: config.restored?.time.toString(),
+    found_mac: config.restored?.mac,
+    found_control: config.restored?.controlMac,
   }
   const lines = Object.entries(values).flatMap(([key, value]) =>
     value === undefined ? [] : [`${key} ${hex(value)}`],

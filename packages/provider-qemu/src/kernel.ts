@@ -65,6 +65,8 @@ export interface KernelOptions {
   /** For a base with an init system of its own. */
   readonly whole: boolean
   readonly architecture: Architecture
+  /** Of this machine: only that has its own kernel and perl. */
+  readonly native: Architecture
   readonly cache: string
   /** Variables of the tools of this machine. */
   readonly env: Readonly<Record<string, string>>
@@ -75,7 +77,7 @@ export interface KernelOptions {
 export async function prepareKernel(options: KernelOptions, ctx: ProviderContext): Promise<Kernel> {
   const wanted = options.whole ? [...wantedModules, ...moreModules] : wantedModules
   const source = await findKernel(options, ctx)
-  const perl = await findPerl(options, ctx)
+  const perl = isForeign(options) ? await findForeignPerl(options, ctx) : await findPerl(options, ctx)
   const agent = await readFile(fileURLToPath(new URL('../guest/init.pl', import.meta.url)))
   const { mtimeMs, size } = await stat(source.image)
   const key = createHash('sha256')
@@ -201,7 +203,12 @@ async function unpackModule(file: string, ctx: ProviderContext): Promise<Buffer>
 async function findKernel(options: KernelOptions, ctx: ProviderContext): Promise<KernelSource> {
   const { kernel, modules } = options.options
   if (kernel !== undefined) return namedKernel(kernel, modules)
-  return (await ownKernel()) ?? fetchKernelPackage(options, ctx)
+  const own = isForeign(options) ? undefined : await ownKernel()
+  return own ?? (await fetchKernelPackage(options, ctx)).kernel
+}
+
+function isForeign({ architecture, native }: KernelOptions): boolean {
+  return architecture !== native
 }
 
 function namedKernel(image: string, modules?: string): KernelSource {
@@ -262,6 +269,23 @@ async function findPerl({ env }: KernelOptions, { runner, signal }: ProviderCont
     ...libraries.map((file) => ({ path: file, target: file.slice(1) })),
   ]
   return Promise.all(all.map(async (each) => ({ ...each, data: await readFile(await realpath(each.path)) })))
+}
+
+/** The perl of another processor, from the distribution's packages, with all of the C library that it may ask for. */
+async function findForeignPerl(options: KernelOptions, ctx: ProviderContext): Promise<PerlFile[]> {
+  const { folder } = await fetchKernelPackage(options, ctx)
+  const triplet = `${options.architecture}-linux-gnu`
+  const names = ['ld-linux-aarch64.so.1', 'ld-linux-x86-64.so.2', 'libc.so.6', 'libcrypt.so.1', 'libm.so.6']
+  const places = ['lib', 'lib64', `lib/${triplet}`, `usr/lib/${triplet}`].flatMap((place) =>
+    names.map((name) => `${place}/${name}`),
+  )
+  const found = [
+    { path: path.join(folder, 'usr/bin/perl'), target: 'holm/perl' },
+    ...places.map((place) => ({ path: path.join(folder, place), target: place })),
+  ].filter((each) => existsSync(each.path))
+  return Promise.all(
+    found.map(async (each) => ({ ...each, data: await readFile(await realpath(each.path)) })),
+  )
 }
 
 /** Paths in the output of ldd; the loader has no arrow. */

@@ -6,20 +6,30 @@ import { HolmError, abortError, assertNotAborted, isHolmError } from '@holm/core
 import type { PortBinding, ProviderContext } from '@holm/core'
 import { addresses, fileNames, machineArgv, macFrom, type MachineConfig } from './argv.ts'
 import { cloudSeed } from './cloud-init.ts'
-import { isReady, lastLines, parseCause } from './console.ts'
+import { isReady, isWaiting, lastLines, parseCause } from './console.ts'
 import { cpioKinds, createCpio } from './cpio.ts'
 import { diskFile } from './disks.ts'
 import { storageError } from './files-on-disk.ts'
-import { encodeGuestConfig } from './guest-config.ts'
+import { encodeBootConfig, encodeGuestConfig, type GuestConfig } from './guest-config.ts'
 import { blockBytes, defaultDiskBytes } from './image.ts'
 import { prepareKernel, type Kernel } from './kernel.ts'
 import { planLimits } from './limits.ts'
+import { waitForMemory } from './memory.ts'
 import { identify, isAlive, sendSignal } from './processes.ts'
 import { parseUsernet, withQmp, type Forward } from './qmp.ts'
 import type { Machine, QemuRecord } from './record.ts'
-import type { Session } from './session.ts'
+import { architectureOf, type Session } from './session.ts'
 import { makeVolumes, planMounts } from './shares.ts'
 import { findProcess } from './state.ts'
+import {
+  findWarmStart,
+  forgetWarmStart,
+  keepWarmStart,
+  linkWarmStart,
+  makeOf,
+  withConfigured,
+  type WarmStart,
+} from './warm.ts'
 
 export interface Launch {
   /** For a look at the files: no ports are published. */
@@ -44,13 +54,14 @@ export async function planMachine(
     ctx,
   }: { readonly kernel: Kernel; readonly hidden?: true | undefined; readonly ctx: ProviderContext },
 ): Promise<MachineConfig> {
+  const architecture = architectureOf(session, record)
   const { accelerator } = record.options.accelerator
     ? { accelerator: record.options.accelerator }
-    : await session.accelerator(ctx)
+    : await session.accelerator(ctx, architecture)
   const { cores, memoryMiB } = planLimits(record.resources, accelerator)
   const macs = macsOf(record)
   return {
-    architecture: session.architecture,
+    architecture,
     accelerator,
     ...(record.options.cpu === undefined ? {} : { cpu: record.options.cpu }),
     name: record.name,
@@ -63,18 +74,25 @@ export async function planMachine(
     shares: planMounts(session.layout, record).shares,
     ...(record.network === 'none' ? {} : { card: { mac: macs.card, ports: hidden ? [] : record.ports } }),
     controlMac: macs.control,
+    ...(accelerator === 'tcg' && !isWhole(record) ? { channel: true as const } : {}),
   }
+}
+
+/** Has an init system of its own, and needs more of the kernel. */
+function isWhole({ base, main }: QemuRecord): boolean {
+  return base.kind === 'disk' || main === 'base'
 }
 
 /** The kernel the environment boots with. */
 export function kernelOf(session: Session, record: QemuRecord, ctx: ProviderContext): Promise<Kernel> {
   return prepareKernel(
     {
-      architecture: session.architecture,
+      architecture: architectureOf(session, record),
+      native: session.architecture,
       cache: session.options.paths.cache,
       env: session.toolEnv,
       options: record.options,
-      whole: record.base.kind === 'disk' || record.main === 'base',
+      whole: isWhole(record),
     },
     ctx,
   )
@@ -89,15 +107,86 @@ export async function bootMachine(
   const folder = session.folder(record.name)
   const kernel = await kernelOf(session, record, ctx)
   await makeVolumes(session.layout, record)
-  await writeInitrd(session, record, kernel)
   const config = await planMachine(session, record, { kernel, hidden, ctx })
+  const start: Start = { record, config, kernel, folder, running: { ...(hidden ? { hidden } : {}), ctx } }
+  if (config.channel) return startWarm(session, start)
+  await writeInitrd(session, start, guestConfigOf(session, start))
   return runMachine(session, record, {
+    ...start.running,
     config,
     extra: [],
-    ...(hidden ? { hidden } : {}),
-    ctx,
     ready: () => waitForBoot(folder, config, ctx),
   })
+}
+
+interface Start {
+  readonly record: QemuRecord
+  readonly config: MachineConfig
+  readonly kernel: Kernel
+  readonly folder: string
+  readonly running: Launch & { readonly ctx: ProviderContext }
+}
+
+/** Goes on from the memory of a machine of the same make; the first of its make starts its kernel, and keeps its memory for others. */
+async function startWarm(session: Session, start: Start): Promise<Machine> {
+  const { config, folder, running } = start
+  const { cache } = session.options.paths
+  const make = makeOf(config, await session.version(running.ctx, config.architecture))
+  const warm = await findWarmStart(cache, make)
+  if (warm !== undefined) {
+    const machine = await goOn(session, start, warm).catch(async (error: unknown) => {
+      if (running.ctx.signal.aborted || isHolmError(error, 'HOLM_PORT_TAKEN')) throw error
+      running.ctx.log.info(
+        `the kernel is started anew: ${error instanceof Error ? error.message : String(error)}`,
+      )
+      await forgetWarmStart(cache, make)
+    })
+    if (machine !== undefined) return machine
+  }
+  await writeInitrd(
+    session,
+    start,
+    encodeBootConfig({ architecture: config.architecture, modules: split(start.kernel).early }),
+  )
+  return runMachine(session, start.record, {
+    ...running,
+    config,
+    extra: [],
+    ready: async () => {
+      await waitForBoot(folder, { ...config, isThere: isWaiting }, running.ctx)
+      const { card, controlMac } = config
+      const macs = { ...(card === undefined ? {} : { card: card.mac }), control: controlMac }
+      await keepWarmStart({ cache, make, folder, macs }, running.ctx)
+      await withConfigured(folder, guestConfigOf(session, start), () =>
+        waitForBoot(folder, config, running.ctx),
+      )
+    },
+  })
+}
+
+async function goOn(session: Session, start: Start, warm: WarmStart): Promise<Machine> {
+  const { config, folder, record, running } = start
+  const name = await linkWarmStart(warm, folder)
+  await writeFile(path.join(folder, fileNames.initrd), '')
+  return runMachine(session, record, {
+    ...running,
+    config,
+    extra: ['-incoming', `exec:cat ${name}`],
+    ready: async (ended) => {
+      await waitForMemory(folder, ended, running.ctx)
+      await withConfigured(folder, guestConfigOf(session, start, warm), () =>
+        waitForBoot(folder, config, running.ctx),
+      )
+    },
+  })
+}
+
+/** Drivers of what differs between machines of one make look at it when they are loaded: that is after the configuration came. */
+const lateModules = new Set(['virtio_blk', 'virtio_net', '9pnet_virtio'])
+
+function split({ modules }: Kernel): { readonly early: readonly string[]; readonly late: readonly string[] } {
+  const isLate = (name: string): boolean => lateModules.has(name)
+  return { early: modules.filter((name) => !isLate(name)), late: modules.filter(isLate) }
 }
 
 interface Running extends Launch {
@@ -115,8 +204,8 @@ export async function runMachine(
 ): Promise<Machine> {
   const folder = session.folder(record.name)
   assertNotAborted(ctx.signal)
-  for (const name of [fileNames.pid, fileNames.control, fileNames.output, fileNames.console])
-    await rm(path.join(folder, name), { force: true })
+  const stale = [fileNames.pid, fileNames.control, fileNames.channel, fileNames.output, fileNames.console]
+  for (const name of stale) await rm(path.join(folder, name), { force: true })
   const process = await ctx.runner.spawn([...machineArgv(config), ...extra], {
     cwd: folder,
     env: session.toolEnv,
@@ -165,11 +254,12 @@ function bindingsOf({ ports }: QemuRecord, forwards: readonly Forward[]): PortBi
   })
 }
 
-async function writeInitrd(session: Session, record: QemuRecord, kernel: Kernel): Promise<void> {
+/** What the machine is told of itself. */
+function guestConfigOf(session: Session, { record, config, kernel }: Start, warm?: WarmStart): string {
   const { cpus, memoryBytes, pids } = planLimits(record.resources)
   const macs = macsOf(record)
-  const config = encodeGuestConfig({
-    architecture: session.architecture,
+  return encodeGuestConfig({
+    architecture: config.architecture,
     token: record.token,
     hostname: record.hostname,
     root: '/dev/vda',
@@ -183,13 +273,22 @@ async function writeInitrd(session: Session, record: QemuRecord, kernel: Kernel)
     address: addresses.machine,
     gateway: addresses.gateway,
     dns: addresses.dns,
-    modules: kernel.modules,
+    modules: config.channel ? split(kernel).late : kernel.modules,
     mounts: planMounts(session.layout, record).mounts,
     ...(cpus === undefined ? {} : { cpus }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...(pids === undefined ? {} : { pids }),
     randomness: randomBytes(64),
+    ...(warm === undefined ? {} : { restored: restoredFrom(warm) }),
   })
+}
+
+function restoredFrom({ macs }: WarmStart): NonNullable<GuestConfig['restored']> {
+  const time = Math.round(Date.now() / 1000)
+  return { time, controlMac: macs.control, ...(macs.card === undefined ? {} : { mac: macs.card }) }
+}
+
+async function writeInitrd(session: Session, { record, kernel }: Start, config: string): Promise<void> {
   const file = path.join(session.folder(record.name), fileNames.initrd)
   await rm(file, { force: true })
   try {
@@ -205,7 +304,10 @@ async function writeInitrd(session: Session, record: QemuRecord, kernel: Kernel)
 
 async function waitForBoot(
   folder: string,
-  { accelerator }: MachineConfig,
+  {
+    accelerator,
+    isThere = isReady,
+  }: Pick<MachineConfig, 'accelerator'> & { readonly isThere?: (console: string) => boolean },
   ctx: ProviderContext,
 ): Promise<void> {
   const deadline = bootDeadlineMs[accelerator]
@@ -218,7 +320,7 @@ async function waitForBoot(
     // Looked at before reading: what is written before the end is read after it was seen.
     pid ??= Number(await readFile(pidFile, 'utf8').catch(() => '')) || undefined
     const gone = pid !== undefined && identify(pid) === undefined
-    if (isReady(await readFile(file, 'latin1').catch(() => ''))) return
+    if (isThere(await readFile(file, 'latin1').catch(() => ''))) return
     if (gone) throw new HolmError('HOLM_ENVIRONMENT_FAILED', 'the machine ended while it started')
     if (Date.now() > until)
       throw new HolmError('HOLM_TIMEOUT', `the machine was not ready in ${deadline / 1000} s`)

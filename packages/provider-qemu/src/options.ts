@@ -13,6 +13,7 @@ const checks: Readonly<Record<keyof QemuOptions, Check>> = {
     typeof value === 'string' && /^[A-Za-z0-9_.+=-][A-Za-z0-9_.,+=-]*$/.test(value)
       ? undefined
       : 'must be a CPU model',
+  arch: (value) => (value === 'x86_64' || value === 'aarch64' ? undefined : 'must be "x86_64" or "aarch64"'),
   userData: (value) =>
     typeof value === 'string' && value.startsWith('#')
       ? undefined

@@ -1,7 +1,9 @@
+import { fileURLToPath } from 'node:url'
+import { createSpec } from '@holm/testkit'
 import { describe, expect, it } from 'vitest'
 import { createProbeRom, excludeKvm } from './accelerator.ts'
 import { createFrameReader, encodeFrame, encodeRequest, refusal } from './agent.ts'
-import { isReady, lastLines, parseCause } from './console.ts'
+import { isReady, isWaiting, lastLines, parseCause } from './console.ts'
 import { createCpio, cpioKinds, foldersAbove } from './cpio.ts'
 import { parseExit } from './exec.ts'
 import { encodeGuestConfig } from './guest-config.ts'
@@ -13,6 +15,7 @@ import { findTail } from './logs.ts'
 import { parseSample } from './metrics.ts'
 import { optionsSchema } from './options.ts'
 import { parseUsernet } from './qmp.ts'
+import { assertSupported } from './requirements.ts'
 import { ownerCommands, parseRights, parseTarList } from './tar-list.ts'
 import { parseVersion } from './version.ts'
 
@@ -44,6 +47,8 @@ describe('the console', () => {
   it('says that the machine is ready', () => {
     expect(isReady('[ 1.0] something\r\nholm: ready\r\n')).toBe(true)
     expect(isReady('holm: readying')).toBe(false)
+    expect(isWaiting('holm: waiting\r\n')).toBe(true)
+    expect(parseCause('holm: no root\nholm: waiting\nholm: ready\n')).toBe('no root')
   })
 
   it('says why the machine ended', () => {
@@ -255,13 +260,32 @@ it('the tail of a log begins at a line', () => {
   expect([0, 1, 2, 9].map((lines) => findTail(content, lines))).toEqual([14, 8, 4, 0])
 })
 
+it('a mount of a single file is refused before anything is made, with the way around it', async () => {
+  const source = fileURLToPath(import.meta.url)
+  const base = { kind: 'folder', name: 'any', path: '/' } as const
+  const mounts = [{ type: 'bind', source, target: '/etc/app.conf', readonly: true }] as const
+  await expect(assertSupported(createSpec({ base, mounts }))).rejects.toMatchObject({
+    code: 'HOLM_BLUEPRINT_UNSUPPORTED',
+    message: expect.stringContaining(`mount ${source}: it is no folder`) as string,
+    hint: 'Mount the folder that it is in.',
+  })
+})
+
 it('options are checked by name and value', async () => {
   const validate = async (value: unknown): Promise<unknown> => optionsSchema['~standard'].validate(value)
-  expect(await validate({ kernel: '/k', cpu: 'Haswell-v4', accelerator: 'tcg' })).toMatchObject({
-    value: { kernel: '/k' },
+  expect(
+    await validate({
+      kernel: '/k',
+      cpu: 'Haswell-v4',
+      accelerator: 'tcg',
+      arch: 'aarch64',
+      userData: '#!/bin/sh',
+    }),
+  ).toMatchObject({
+    value: { kernel: '/k', arch: 'aarch64' },
   })
-  expect(await validate({ kernel: 'relative', gpu: 1 })).toMatchObject({
-    issues: [{ path: ['kernel'] }, { path: ['gpu'] }],
+  expect(await validate({ kernel: 'relative', gpu: 1, arch: 'arm', userData: 'users: []' })).toMatchObject({
+    issues: [{ path: ['kernel'] }, { path: ['gpu'] }, { path: ['arch'] }, { path: ['userData'] }],
   })
   expect(await validate([])).toMatchObject({ issues: [{}] })
 })

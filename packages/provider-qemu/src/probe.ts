@@ -1,4 +1,5 @@
 import type { Probe, ProviderContext } from '@holm/core'
+import { systemPackages } from './requirements.ts'
 import type { Session } from './session.ts'
 import { loadVersion } from './version.ts'
 
@@ -20,10 +21,9 @@ export async function probeQemu(session: Session, ctx: ProviderContext): Promise
     )
   const version = await loadVersion(session.architecture, session.toolEnv, ctx).catch(() => undefined)
   if (version === undefined) {
-    const wanted = session.architecture === 'x86_64' ? 'qemu-system-x86' : 'qemu-system-arm'
     return unusable(
       `qemu-system-${session.architecture} is not installed.`,
-      `Install it: apt-get install --no-install-recommends ${wanted} qemu-utils e2fsprogs.`,
+      `Install it: apt-get install --no-install-recommends ${systemPackages[session.architecture]} qemu-utils e2fsprogs.`,
     )
   }
   const missing = await findMissing(session, ctx)

@@ -19,7 +19,7 @@ import { createMetrics } from './metrics.ts'
 import { optionsSchema } from './options.ts'
 import { createPause } from './pause.ts'
 import { probeQemu } from './probe.ts'
-import { assertSupported, listIgnored } from './requirements.ts'
+import { assertArchitecture, assertSupported, listIgnored } from './requirements.ts'
 import { createResize } from './resize.ts'
 import { agentOf, createSession, type QemuProviderOptions } from './session.ts'
 import { createSnapshots } from './snapshots.ts'
@@ -47,6 +47,7 @@ export function createQemuProvider(options: QemuProviderOptions): Provider {
       assertNotAborted(ctx.signal)
       session.folder(spec.name)
       await assertSupported(spec)
+      await assertArchitecture(session, spec, ctx)
       for (const each of listIgnored(spec)) ctx.log.warn(`${spec.name}: ${each}`)
       const draft = draftRecord(spec)
       return createWith(session, draft, () => fillFromBase(session, draft, ctx))

@@ -55,6 +55,8 @@ async function greet(socket: Socket): Promise<Qmp> {
   const waiting = new Map<number, (answer: Answer) => void>()
   let count = 0
   const lines = createInterface({ input: socket })
+  // It passes on what the socket says, and that is heard below.
+  lines.on('error', () => undefined)
   const ended = new Promise<Answer>((resolve) =>
     socket.once('close', () => resolve({ error: { class: 'Ended', desc: 'QEMU ended' } })),
   )

@@ -3,7 +3,7 @@ import { mkdir, readFile, readdir, rename } from 'node:fs/promises'
 import path from 'node:path'
 import { HolmError } from '@holm/core'
 import type { AppliedLimit, EnvironmentSpec, PortBinding } from '@holm/core'
-import type { Accelerator, MachineConfig } from './argv.ts'
+import type { Accelerator, Architecture, MachineConfig } from './argv.ts'
 import { isMissing, removeTree, replaceFile } from './files-on-disk.ts'
 import type { ProcessIdentity } from './processes.ts'
 
@@ -73,6 +73,8 @@ export interface QemuOptions {
   readonly cpu?: string
   /** `tcg` leaves KVM alone. */
   readonly accelerator?: Accelerator
+  /** Of the machine's processor; absent: this machine's. Another is emulated, and needs a base for it. */
+  readonly arch?: Architecture
   /** For cloud-init of a disk: `#cloud-config …`, a script, or whatever else it takes. */
   readonly userData?: string
 }

@@ -1,7 +1,10 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { HolmError } from '@holm/core'
-import type { EnvironmentSpec, Mount } from '@holm/core'
+import type { EnvironmentSpec, Mount, ProviderContext } from '@holm/core'
+import type { Architecture } from './argv.ts'
+import type { QemuOptions } from './record.ts'
+import type { Session } from './session.ts'
 import { assertVolumeName } from './shares.ts'
 
 function refuse(what: string, hint: string): never {
@@ -27,6 +30,28 @@ export async function assertSupported(spec: EnvironmentSpec): Promise<void> {
   const ipv6 = spec.ports.find(({ hostIp }) => hostIp.includes(':'))
   if (ipv6) refuse(`publish a port on ${ipv6.hostIp}`, 'Publish it on an IPv4 address.')
   for (const mount of spec.mounts) await assertMount(mount)
+}
+
+/** HOLM_TOOL_MISSING where nothing here emulates the processor that is asked for. */
+export async function assertArchitecture(
+  session: Session,
+  { options }: EnvironmentSpec,
+  ctx: ProviderContext,
+): Promise<void> {
+  const { arch, accelerator } = (options['qemu'] ?? {}) as QemuOptions
+  if (arch === undefined || arch === session.architecture) return
+  if (accelerator === 'kvm')
+    refuse(`run a processor of the kind ${arch} with KVM here`, 'Remove `accelerator`: it is emulated.')
+  await session.version(ctx, arch).catch((cause: unknown) => {
+    const hint = `Install it: apt-get install --no-install-recommends ${systemPackages[arch]}.`
+    throw new HolmError('HOLM_TOOL_MISSING', `qemu-system-${arch} is not installed`, { hint, cause })
+  })
+}
+
+/** Debian's package of the QEMU for a processor. */
+export const systemPackages: Readonly<Record<Architecture, string>> = {
+  x86_64: 'qemu-system-x86',
+  aarch64: 'qemu-system-arm',
 }
 
 async function assertMount(mount: Mount): Promise<void> {

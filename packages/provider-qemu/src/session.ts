@@ -36,7 +36,10 @@ export interface Session {
   require(name: string): Promise<QemuRecord>
   /** HOLM_ENVIRONMENT_NOT_RUNNING unless programs can be started in it. */
   requireRunning(name: string): Promise<QemuRecord & { readonly machine: Machine }>
-  accelerator(ctx: ProviderContext): Promise<Verdict>
+  /** What runs a processor of that architecture (this machine's, unless another is named). */
+  accelerator(ctx: ProviderContext, architecture?: Architecture): Promise<Verdict>
+  /** Of the QEMU for that architecture. */
+  version(ctx: ProviderContext, architecture?: Architecture): Promise<string>
 }
 
 export function createSession(options: QemuProviderOptions): Session {
@@ -53,6 +56,13 @@ export function createSession(options: QemuProviderOptions): Session {
     return record
   }
   let verdict: Promise<Verdict> | undefined
+  const versions = new Map<Architecture, Promise<string>>()
+  const version = (ctx: ProviderContext, wanted = architecture): Promise<string> => {
+    const found = versions.get(wanted) ?? loadVersion(wanted, toolEnv, ctx)
+    versions.set(wanted, found)
+    found.catch(() => versions.delete(wanted))
+    return found
+  }
   return {
     options,
     layout,
@@ -66,15 +76,29 @@ export function createSession(options: QemuProviderOptions): Session {
       if (isRunning(record) && record.machine.paused === undefined) return record
       throw notRunning(record)
     },
+    version,
     // Asked once in this process: what a machine allows does not change under it.
-    accelerator: (ctx) => {
-      verdict ??= loadVersion(architecture, toolEnv, ctx).then((version) =>
-        findAccelerator({ architecture, version, folder: options.paths.data, env: toolEnv }, ctx),
+    accelerator: async (ctx, wanted = architecture) => {
+      if (wanted !== architecture) return { accelerator: 'tcg', reason: foreign(wanted) }
+      verdict ??= version(ctx).then((word) =>
+        findAccelerator({ architecture, version: word, folder: options.paths.data, env: toolEnv }, ctx),
       )
       verdict.catch(() => (verdict = undefined))
       return verdict
     },
   }
+}
+
+function foreign(architecture: Architecture): string {
+  return `This machine has no processor of the kind ${architecture}.`
+}
+
+/** Of the machine that an environment is. */
+export function architectureOf(
+  session: Pick<Session, 'architecture'>,
+  { options }: Pick<QemuRecord, 'options'>,
+): Architecture {
+  return options.arch ?? session.architecture
 }
 
 export function notRunning(record: QemuRecord): HolmError {
