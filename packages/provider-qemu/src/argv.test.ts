@@ -40,6 +40,7 @@ describe('the command line of a machine', () => {
     const argv = machineArgv({ ...config, accelerator: 'tcg' })
     expect(after(argv, '-cpu')).toEqual(['Nehalem'])
     expect(after(argv, '-append')[0]).toContain('mitigations=off')
+    expect(after(argv, '-append')[0]).toContain('no_timer_check')
     expect(after(machineArgv({ ...config, cpu: 'Haswell' }), '-cpu')).toEqual(['Haswell'])
   })
 
