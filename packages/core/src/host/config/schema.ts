@@ -65,7 +65,8 @@ export const configTable = {
   },
   'up.startTimeout': {
     type: 'duration',
-    default: 60_000,
+    // A machine whose processor is emulated, with an init system and cloud-init, takes minutes.
+    default: 300_000,
     meaning: 'Deadline of the start of an environment.',
     env: 'HOLM_UP__START_TIMEOUT',
   },

@@ -19,7 +19,7 @@ export async function startWithin(
   const controller = new AbortController()
   const timer = setTimeout(() => {
     const message = `${provider.id} did not start ${name} within ${timeoutMs / 1000} s`
-    const hint = 'See what the runtime says, or allow more time: holm config set up.startTimeout 5m'
+    const hint = 'See what the runtime says, or allow more time: holm config set up.startTimeout 15m'
     controller.abort(new HolmError('HOLM_TIMEOUT', message, { hint, details: { name, timeoutMs } }))
   }, timeoutMs)
   const signal = AbortSignal.any([operation.signal, controller.signal])
