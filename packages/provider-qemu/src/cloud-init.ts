@@ -1,4 +1,4 @@
-import { HolmError } from '@holm/core'
+import { HolmError, abortError } from '@holm/core'
 import type { ProviderContext } from '@holm/core'
 import { execInside } from './exec.ts'
 import type { Machine, QemuRecord } from './record.ts'
@@ -68,6 +68,7 @@ export async function waitForCloudInit(
   process.stderr.resume()
   for await (const chunk of process.stdout) said.push(chunk as Buffer)
   const { code } = await process.exited.finally(() => clearTimeout(timer))
+  if (ctx.signal.aborted) throw abortError(ctx.signal)
   const text = describeStatus(Buffer.concat(said).toString())
   if (late) throw new HolmError('HOLM_TIMEOUT', `cloud-init was not done in ${deadline / 1000} s`)
   if (code === 0) return

@@ -181,15 +181,16 @@ describe(label, { skip: reason !== undefined, timeout: 240_000 }, () => {
     for (const [index, delay] of [
       ['begun', 30],
       ['created', 50],
-      ['created', 1500],
+      ['created', 300],
     ].entries()) {
       const name = `killed-${index}`
       const [step = '', ms = 0] = delay
       const pid = await startAndKill(name, { step: String(step), ms: Number(ms) })
       expect(pid).toBeGreaterThan(0)
-      // A machine it started is there, and counts as none: it is ended by the next start or remove.
-      expect((await subject.provider.inspect(name, context())).status).not.toBe('running')
       const left = await loadRecord(folderOf(name))
+      // A machine that it had not yet written down is there, and counts as none: it is ended by the next start or remove.
+      if (left?.machine === undefined)
+        expect((await subject.provider.inspect(name, context())).status).not.toBe('running')
       const process = left && (() => findProcess(left, folderOf(name)))
       await subject.provider.remove(name, remove, context())
       expect((await subject.provider.inspect(name, context())).status).toBe('absent')
