@@ -1,7 +1,14 @@
+const ownCause = /^holm: (?!ready|waiting|kernel module)/
+
+/** Whether the first program of the machine itself said why it gave up. */
+export function gaveUp(text: string): boolean {
+  return printable(text).some((line) => ownCause.test(line))
+}
+
 /** Why a machine ended, in what its console shows; undefined when it does not say. */
 export function parseCause(text: string): string | undefined {
   const lines = printable(text)
-  const own = lines.findLast((line) => /^holm: (?!ready|waiting|kernel module)/.test(line))
+  const own = lines.findLast((line) => ownCause.test(line))
   const panic = lines.find((line) => /Kernel panic|Out of memory and no killable/.test(line))
   if (panic !== undefined) return `the kernel gave up: ${panic.replace(/^\[[^\]]*\] /, '')}`
   return own?.replace(/^holm: /, '')

@@ -6,7 +6,7 @@ import { HolmError, abortError, assertNotAborted, isHolmError } from '@holm/core
 import type { PortBinding, ProviderContext } from '@holm/core'
 import { addresses, fileNames, machineArgv, macFrom, type MachineConfig } from './argv.ts'
 import { cloudSeed } from './cloud-init.ts'
-import { isReady, isWaiting, lastLines, parseCause } from './console.ts'
+import { gaveUp, isReady, isWaiting, lastLines, parseCause } from './console.ts'
 import { cpioKinds, createCpio } from './cpio.ts'
 import { diskFile } from './disks.ts'
 import { storageError } from './files-on-disk.ts'
@@ -135,7 +135,8 @@ async function startWarm(session: Session, start: Start): Promise<Machine> {
   const warm = await findWarmStart(cache, make)
   if (warm !== undefined) {
     const machine = await goOn(session, start, warm).catch(async (error: unknown) => {
-      if (running.ctx.signal.aborted || isHolmError(error, 'HOLM_PORT_TAKEN')) throw error
+      const console = await readFile(path.join(folder, fileNames.console), 'utf8').catch(() => '')
+      if (running.ctx.signal.aborted || isHolmError(error, 'HOLM_PORT_TAKEN') || gaveUp(console)) throw error
       running.ctx.log.info(
         `the kernel is started anew: ${error instanceof Error ? error.message : String(error)}`,
       )

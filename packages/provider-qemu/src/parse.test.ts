@@ -3,7 +3,7 @@ import { createSpec } from '@holm/testkit'
 import { describe, expect, it } from 'vitest'
 import { createProbeRom, excludeKvm } from './accelerator.ts'
 import { createFrameReader, encodeFrame, encodeRequest, refusal } from './agent.ts'
-import { isReady, isWaiting, lastLines, parseCause } from './console.ts'
+import { gaveUp, isReady, isWaiting, lastLines, parseCause } from './console.ts'
 import { createCpio, cpioKinds, foldersAbove } from './cpio.ts'
 import { parseExit } from './exec.ts'
 import { encodeGuestConfig } from './guest-config.ts'
@@ -48,6 +48,8 @@ describe('the console', () => {
     expect(isReady('[ 1.0] something\r\nholm: ready\r\n')).toBe(true)
     expect(isReady('holm: readying')).toBe(false)
     expect(isWaiting('holm: waiting\r\n')).toBe(true)
+    expect(gaveUp('holm: waiting\nholm: kernel module x: gone\nholm: ready\n')).toBe(false)
+    expect(gaveUp('holm: no root\n')).toBe(true)
     expect(parseCause('holm: no root\nholm: waiting\nholm: ready\n')).toBe('no root')
   })
 
