@@ -185,6 +185,14 @@ test(
     for (const part of [failed.code, failed.hint, ...never]) expect(stderr).toContain(part)
     await expectStates('web running, late running, never running')
     expect(await inside('echo $HOLM_SERVICE_WEB_URL')).toBe(`http://127.0.0.1:${port}`)
+    const proxy = holm.start(['proxy', '--port', '0'])
+    await proxy.said('Ctrl-C ends it')
+    proxy.kill('SIGINT')
+    const { code, stdout } = await proxy.ended
+    expect(code).toBe(0)
+    expect(stdout).toMatch(
+      new RegExp(`^http://web\\.one\\.localhost:\\d+ {2}-> {2}http://127\\.0\\.0\\.1:${port}\\n`),
+    )
     await expectCode(holm, ['destroy', '--yes'], 0)
     await prepare(holm, sandbox, blueprint('bad', 60))
     const refused = await expectCode(holm, ['up'], 7)

@@ -3,6 +3,7 @@ import { create } from './create.ts'
 import { merge, prune, remove } from './end.ts'
 import { exec, logs, shell, start, stop } from './enter.ts'
 import { diff, list, show } from './look.ts'
+import { portList, proxy } from './ports.ts'
 import { serviceList, serviceLogs, serviceRestart, serviceStart, serviceStop } from './services.ts'
 import { sshConfig, sshProxy } from './ssh.ts'
 import { run, spawn, teardown } from './workers.ts'
@@ -26,6 +27,8 @@ export const commands: readonly WorkspaceCommand[] = [
   serviceStop,
   serviceRestart,
   serviceLogs,
+  portList,
+  proxy,
   spawn,
   run,
   teardown,
