@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { BuildResult, CloneResult, EnvironmentInfo, GoldenImage, Snapshot, UpResult } from '@holm/core'
 import {
   createFaultHolm,
@@ -22,7 +22,7 @@ import {
   type FaultHolm,
   type Subject,
 } from './faults/support/fault-holm.ts'
-import { signalAtStep } from './faults/support/plugins.ts'
+import { addPlugin, signalAtStep } from './faults/support/plugins.ts'
 import { listEngineTraces } from './support/engine.ts'
 import { makeFolder, missingRootfs } from './support/holm.ts'
 
@@ -59,6 +59,13 @@ async function ask<T>(args: readonly string[]): Promise<T> {
 
 async function inside(name: string, script: string): Promise<string> {
   return (await expectCode(holm, ['exec', name, '--', 'sh', '-c', script], 0)).stdout
+}
+
+const patience = { timeout: 60_000, interval: 20 }
+
+/** The letter of /proc: T for a process that is stopped. */
+function stateOf(pid: number): string | undefined {
+  return /^State:\s+(\w)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
 }
 
 const withoutPlugin = (): void => rmSync(join(holm.project, 'holm.config.json'), { force: true })
@@ -102,6 +109,36 @@ describe.each(filed)('on $provider', (subject) => {
     signalAtStep(holm, 'setup', 'SIGINT')
     expect((await holm.start(['build']).ended).code).toBe(130)
     withoutPlugin()
+    expect(await listResidue(holm)).toEqual(before)
+  })
+
+  test('a second build waits for the first, and takes over when that is killed', async () => {
+    await prepare(holm, subject, installs)
+    const before = await listResidue(holm)
+    signalAtStep(holm, 'stop', 'SIGSTOP')
+    const first = holm.start(['build'])
+    onTestFinished(() => first.kill('SIGKILL'))
+    await vi.waitUntil(() => stateOf(first.pid) === 'T', patience)
+    // Tells in a file that it waits.
+    const waits = join(holm.folder, 'waits')
+    addPlugin(
+      holm,
+      `api.hook('onEvent', ({ type, message }) => {
+        if (type === 'progress' && message.startsWith('waiting for process ${first.pid}:'))
+          process.getBuiltinModule('node:fs').writeFileSync(${JSON.stringify(waits)}, message)
+      })`,
+    )
+    const second = holm.start(['build', '--json'])
+    await vi.waitUntil(() => existsSync(waits), patience)
+    expect(readFileSync(waits, 'utf8')).toContain('building a golden image')
+    first.kill('SIGKILL')
+    expect((await first.ended).code).toBe(137)
+    const { code, stdout } = await second.ended
+    expect(code).toBe(0)
+    expect((JSON.parse(stdout) as BuildResult).outcome).toBe('built')
+    withoutPlugin()
+    expect(await ask<GoldenImage[]>(['image', 'list'])).toMatchObject([{ status: 'ready' }])
+    await expectCode(holm, ['image', 'prune', '--all', '--yes'], 0)
     expect(await listResidue(holm)).toEqual(before)
   })
 
