@@ -20,6 +20,7 @@ export {
   notRunning,
 } from './errors.ts'
 export type { ErrorCode, HolmErrorOptions } from './errors.ts'
+export { signalName, signalNumber } from './signals.ts'
 export { facetNames, facetTable, requireFacet } from './facets.ts'
 export type * from './facets.ts'
 export type * from './provider.ts'

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
+import { signalNumber } from '@holm/core'
 import type Docker from 'dockerode'
 import type { Engine } from './engine.ts'
 import { awaitExitCode } from './exec-code.ts'
 import { containerName } from './names.ts'
-import { signalNumber } from './signals.ts'
 
 /**
  * The engine has no call to signal an exec, and tells only the process id outside the container. So the program is found

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net'
-import { constants } from 'node:os'
 import { Readable, Writable } from 'node:stream'
-import { HolmError, abortError, assertNotAborted } from '@holm/core'
+import { HolmError, abortError, assertNotAborted, signalName, signalNumber } from '@holm/core'
 import type { ExecRequest, Exit, Process, ProviderContext } from '@holm/core'
 import {
   connectAgent,
@@ -27,8 +26,8 @@ export function assertWords({ argv, cwd = '', env = {} }: ExecRequest): void {
 export function parseExit(data: Buffer): Exit {
   const [code = 0, signal = 0] = data.toString().split(' ').map(Number)
   if (signal === 0) return { code }
-  const name = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0]
-  return { code: 128 + signal, ...(name === undefined ? {} : { signal: name as NodeJS.Signals }) }
+  const name = signalName(signal)
+  return { code: 128 + signal, ...(name === undefined ? {} : { signal: name }) }
 }
 
 /** Starts a program in the machine: one connection for one program. */
@@ -117,7 +116,7 @@ function createSession(socket: Socket, request: ExecRequest): Session {
       stdin: input?.stream ?? null,
       stdout: output.stdout,
       stderr: output.stderr,
-      kill: (signal) => send('S', String(constants.signals[signal])),
+      kill: (signal) => send('S', String(signalNumber(signal))),
       resize: ({ cols, rows }) => (request.pty ? send('W', `${rows} ${cols}`) : Promise.resolve()),
       exited: exited.promise,
     },
