@@ -20,6 +20,8 @@ export {
   notRunning,
 } from './errors.ts'
 export type { ErrorCode, HolmErrorOptions } from './errors.ts'
+export { objectSchema, optionChecks } from './object-schema.ts'
+export type { OptionCheck } from './object-schema.ts'
 export { signalName, signalNumber } from './signals.ts'
 export { facetNames, facetTable, requireFacet } from './facets.ts'
 export type * from './facets.ts'

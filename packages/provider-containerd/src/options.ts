@@ -1,5 +1,5 @@
-import { HolmError } from '@holm/core'
-import type { EnvironmentSpec, StandardIssue, StandardSchema } from '@holm/core'
+import { HolmError, objectSchema, optionChecks } from '@holm/core'
+import type { EnvironmentSpec, OptionCheck, StandardSchema } from '@holm/core'
 
 /** The `containerd` section of a blueprint: what the common model has no word for. */
 export interface ContainerdOptions {
@@ -17,30 +17,14 @@ export interface ContainerdOptions {
   readonly runtime?: string
 }
 
-type Check = (value: unknown) => string | undefined
+const { text, texts, flag, bytes, textMap, limitMap } = optionChecks
 
-const text: Check = (value) => (typeof value === 'string' && value !== '' ? undefined : 'must be a text')
-const flag: Check = (value) => (typeof value === 'boolean' ? undefined : 'must be true or false')
-const bytes: Check = (value) =>
-  Number.isSafeInteger(value) && Number(value) > 0 ? undefined : 'must be a number of bytes above 0'
-const texts: Check = (value) =>
-  Array.isArray(value) && value.every((item) => text(item) === undefined)
-    ? undefined
-    : 'must be a list of texts'
-const textMap: Check = (value) =>
-  isRecord(value) && Object.values(value).every((item) => text(item) === undefined)
-    ? undefined
-    : 'must map names to texts'
-const limitMap: Check = (value) =>
-  isRecord(value) && Object.values(value).every(isUlimit)
-    ? undefined
-    : 'must map names to a number or to { soft, hard }'
-const socket: Check = (value) =>
+const socket: OptionCheck = (value) =>
   typeof value === 'string' && /^(unix:\/\/)?\//.test(value)
     ? undefined
     : 'must be the absolute path of a socket'
 
-const checks: Readonly<Record<keyof ContainerdOptions, Check>> = {
+export const optionsSchema: StandardSchema<ContainerdOptions> = objectSchema<ContainerdOptions>({
   shmSize: bytes,
   ulimits: limitMap,
   extraHosts: textMap,
@@ -49,9 +33,7 @@ const checks: Readonly<Record<keyof ContainerdOptions, Check>> = {
   readOnlyRoot: flag,
   sysctls: textMap,
   runtime: text,
-}
-
-export const optionsSchema: StandardSchema<ContainerdOptions> = objectSchema(checks)
+})
 
 /** The plugin's own configuration. */
 export interface ContainerdConfig {
@@ -59,7 +41,9 @@ export interface ContainerdConfig {
   readonly address?: string
 }
 
-export const configSchema: StandardSchema<ContainerdConfig> = objectSchema({ address: socket })
+export const configSchema: StandardSchema<ContainerdConfig> = objectSchema<ContainerdConfig>({
+  address: socket,
+})
 
 export function containerdOptions(spec: EnvironmentSpec): ContainerdOptions {
   const result = optionsSchema['~standard'].validate(spec.options['containerd'])
@@ -73,40 +57,4 @@ export function containerdOptions(spec: EnvironmentSpec): ContainerdOptions {
     `providers.containerd.${typeof key === 'string' ? key : ''}: ${first?.message ?? 'invalid'}`,
     { hint: 'Correct the containerd section of the blueprint.' },
   )
-}
-
-/** An object of which every key is optional and checked; unknown keys are refused by name. */
-function objectSchema<T>(table: Readonly<Record<string, Check>>): StandardSchema<T> {
-  return {
-    '~standard': {
-      version: 1,
-      vendor: 'holm',
-      validate(value) {
-        if (value === undefined || value === null) return { value: {} as T }
-        if (!isRecord(value)) return { issues: [{ message: 'must be an object' }] }
-        const issues = Object.entries(value).flatMap(([key, item]) => checkKey(table, key, item))
-        return issues.length > 0 ? { issues } : { value: value as T }
-      },
-    },
-  }
-}
-
-function checkKey(
-  table: Readonly<Record<string, Check>>,
-  key: string,
-  value: unknown,
-): readonly StandardIssue[] {
-  const check = Object.hasOwn(table, key) ? table[key] : undefined
-  if (!check) return [{ message: `unknown key; known are ${Object.keys(table).join(', ')}`, path: [key] }]
-  const message = check(value)
-  return message === undefined ? [] : [{ message, path: [key] }]
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function isUlimit(value: unknown): boolean {
-  if (Number.isSafeInteger(value)) return true
-  return isRecord(value) && Number.isSafeInteger(value['soft']) && Number.isSafeInteger(value['hard'])
 }

@@ -1,12 +1,12 @@
-import type { StandardIssue, StandardSchema } from '@holm/core'
+import { objectSchema } from '@holm/core'
+import type { OptionCheck, StandardSchema } from '@holm/core'
 import type { QemuOptions } from './record.ts'
 
-type Check = (value: unknown) => string | undefined
-
-const file: Check = (value) =>
+const file: OptionCheck = (value) =>
   typeof value === 'string' && value.startsWith('/') ? undefined : 'must be an absolute path'
 
-const checks: Readonly<Record<keyof QemuOptions, Check>> = {
+/** Schema of the `qemu` section of a blueprint. */
+export const optionsSchema: StandardSchema<QemuOptions> = objectSchema<QemuOptions>({
   kernel: file,
   modules: file,
   cpu: (value) =>
@@ -19,23 +19,4 @@ const checks: Readonly<Record<keyof QemuOptions, Check>> = {
       ? undefined
       : 'must be what cloud-init takes: text that begins with "#cloud-config" or "#!"',
   accelerator: (value) => (value === 'kvm' || value === 'tcg' ? undefined : 'must be "kvm" or "tcg"'),
-}
-
-/** Schema of the `qemu` section of a blueprint. */
-export const optionsSchema: StandardSchema<QemuOptions> = {
-  '~standard': {
-    version: 1,
-    vendor: 'holm',
-    validate: (value) => {
-      if (typeof value !== 'object' || value === null || Array.isArray(value))
-        return { issues: [{ message: 'must be a map' }] }
-      const issues = Object.entries(value).flatMap(([key, each]): StandardIssue[] => {
-        const check = Object.hasOwn(checks, key) ? checks[key as keyof QemuOptions] : undefined
-        const message =
-          check === undefined ? `is unknown (known: ${Object.keys(checks).join(', ')})` : check(each)
-        return message === undefined ? [] : [{ message, path: [key] }]
-      })
-      return issues.length > 0 ? { issues } : { value }
-    },
-  },
-}
+})
