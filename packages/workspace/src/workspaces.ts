@@ -178,15 +178,28 @@ async function bringUp(
   const known = (await environmentOf(host, record.name, options)) !== undefined
   // What it was made with is kept with it; only a new one is told.
   const overlay = known ? undefined : await createOverlay(git, record, { config, resources })
-  await host.up({
-    cwd: record.path,
-    project: record.path,
-    name: record.name,
-    ...(record.blueprint !== undefined && { blueprint: record.blueprint }),
-    ...(record.provider !== undefined && { provider: record.provider }),
-    ...(overlay && { overlay }),
-    ...(signal && { signal }),
-    ...(onEvent && { onEvent }),
+  try {
+    await host.up({
+      cwd: record.path,
+      project: record.path,
+      name: record.name,
+      ...(record.blueprint !== undefined && { blueprint: record.blueprint }),
+      ...(record.provider !== undefined && { provider: record.provider }),
+      ...(overlay && { overlay }),
+      ...(signal && { signal }),
+      ...(onEvent && { onEvent }),
+    })
+  } catch (error) {
+    throw explainMounts(record, error)
+  }
+}
+
+/** Some runtimes mount folders only, and git's configuration is a file. */
+function explainMounts({ commonDir }: WorkspaceRecord, error: unknown): unknown {
+  if (!isHolmError(error, 'HOLM_BLUEPRINT_UNSUPPORTED') || !error.message.includes(commonDir)) return error
+  return new HolmError(error.code, error.message, {
+    hint: "Choose another --provider, or leave git's configuration writable inside: holm config set plugin.workspace.protectGit false",
+    cause: error,
   })
 }
 

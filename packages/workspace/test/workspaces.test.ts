@@ -322,6 +322,17 @@ it('shows what was committed, changed and added', async () => {
   expect(stage.git(path, 'status', '--short')).toBe('?? new.txt')
 })
 
+it('says what to do where a runtime mounts folders only', async () => {
+  const stage = await setStage()
+  const config = join(stage.repository, '.git', 'config')
+  stage.provider.faults['create'] = { code: 'HOLM_BLUEPRINT_UNSUPPORTED', message: `${config} is a file` }
+  await expect(make(stage)).rejects.toMatchObject({
+    code: 'HOLM_BLUEPRINT_UNSUPPORTED',
+    hint: expect.stringContaining('plugin.workspace.protectGit false'),
+  })
+  await expectGone(stage)
+})
+
 it('stops, starts, and comes back when its environment was removed', async () => {
   const stage = await setStage()
   const { workspaces, host } = stage
