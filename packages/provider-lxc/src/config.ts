@@ -127,6 +127,13 @@ function automaticMounts({ record, network }: ConfigInput): string {
 const hiddenFiles = ['proc/kcore', 'proc/keys', 'proc/timer_list', 'proc/latency_stats', 'proc/sched_debug']
 const hiddenFolders = ['proc/acpi', 'proc/scsi', 'sys/firmware', 'sys/devices/virtual/powercap']
 
+export function hiddenLines(): string[] {
+  return [
+    ...hiddenFiles.map((file) => `lxc.mount.entry = /dev/null ${file} none bind,optional 0 0`),
+    ...hiddenFolders.map((folder) => `lxc.mount.entry = tmpfs ${folder} tmpfs ro,size=4k,optional 0 0`),
+  ]
+}
+
 function protectionLines(input: ConfigInput): string[] {
   const { record, seccompProfile, appArmor } = input
   const { security, options } = record
@@ -137,12 +144,7 @@ function protectionLines(input: ConfigInput): string[] {
     ...securityLines({ security, ownInit, userNamespace: record.idMap !== undefined }),
     ...(refused ? [`lxc.seccomp.profile = ${seccompProfile}`] : []),
     ...(appArmor && isUnconfined(security, 'apparmor') ? ['lxc.apparmor.profile = unconfined'] : []),
-    ...(security.privileged
-      ? []
-      : [
-          ...hiddenFiles.map((file) => `lxc.mount.entry = /dev/null ${file} none bind,optional 0 0`),
-          ...hiddenFolders.map((folder) => `lxc.mount.entry = tmpfs ${folder} tmpfs ro,size=4k,optional 0 0`),
-        ]),
+    ...(security.privileged ? [] : hiddenLines()),
     `lxc.mount.entry = tmpfs dev/shm tmpfs rw,nosuid,nodev,mode=1777,size=${options.shmSize ?? 67_108_864},create=dir 0 0`,
     'lxc.mount.entry = mqueue dev/mqueue mqueue rw,nosuid,nodev,noexec,create=dir,optional 0 0',
   ]

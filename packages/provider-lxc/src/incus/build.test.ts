@@ -32,6 +32,16 @@ it('gives an unprivileged container few capabilities, an address, and a main pro
   expect(init).toContain('printf "%s\\n" "nameserver 10.0.0.1" >/etc/resolv.conf')
 })
 
+it('shows the settings of the kernel to be read, and what is of the network only where it has one of its own', () => {
+  const auto = (spec: Parameters<typeof input>[0]): string[] =>
+    (buildConfig(input(spec))['raw.lxc'] ?? '')
+      .split('\n')
+      .filter((line) => line.startsWith('lxc.mount.auto'))
+  expect(auto({})).toEqual(['lxc.mount.auto =', 'lxc.mount.auto = proc:mixed sys:ro'])
+  expect(auto({ network: 'host' })).toEqual(['lxc.mount.auto =', 'lxc.mount.auto = proc:mixed'])
+  expect(auto({ main: 'base' }).at(-1)).toBe('lxc.mount.auto = proc:mixed sys:mixed cgroup:mixed')
+})
+
 it('says privileged and same ids only where they are asked for', () => {
   const of = (config: Record<string, string>): unknown => [config['security.privileged'], config['raw.idmap']]
   expect(of(buildConfig(input()))).toEqual(['', ''])

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import type { PortBinding, Resources } from '@holm/core'
+import { hiddenLines } from '../config.ts'
 import { escapeField } from '../quote.ts'
 import { isUnconfined, securityLines } from '../security.ts'
 import { key, volumeName } from './names.ts'
@@ -69,19 +70,33 @@ function rawLines(input: BuildInput): string[] {
     `lxc.uts.name = ${record.hostname}`,
     ...(record.main === 'hold' ? holdLines(input) : environmentLines(record.env)),
     ...(network?.address ? addressLines(network.address) : []),
-    ...(record.network === 'host' ? ['lxc.namespace.share.net = 1'] : []),
+    // Of the process that reads this line, which is the daemon's.
+    ...(record.network === 'host' ? ['lxc.namespace.share.net = /proc/self/ns/net'] : []),
+    ...kernelLines(record),
     `lxc.console.logfile = ${record.log}`,
     // Neither kept in memory nor cut off.
     'lxc.console.buffer.size = 0',
     'lxc.console.size = 0',
     'lxc.cap.drop =',
-    ...securityLines({ security, ownInit: record.main === 'base', userNamespace: record.ids !== 'root' }),
+    ...securityLines({ security, ownInit: record.main === 'base', userNamespace: record.ids === 'mapped' }),
     ...(refused ? [] : ['lxc.seccomp.profile =']),
     ...(isUnconfined(security, 'apparmor') ? ['lxc.apparmor.profile = unconfined'] : []),
     `lxc.mount.entry = tmpfs dev/shm tmpfs rw,nosuid,nodev,mode=1777,size=${options.shmSize ?? 67_108_864},create=dir 0 0`,
     ...record.mounts.flatMap((mount) => (mount.type === 'tmpfs' ? [tmpfsLine(mount)] : [])),
     ...(options.config ?? []),
   ]
+}
+
+/**
+ * What is seen of the kernel. The daemon trusts in ids that are nobody's outside, and leaves its settings open; where the ids are this
+ * machine's, that would be a way out.
+ */
+function kernelLines({ security, main, network }: IncusRecord): string[] {
+  if (security.privileged) return []
+  // A user namespace may show the devices of its own network only.
+  const devices = network === 'host' ? '' : main === 'base' ? ' sys:mixed' : ' sys:ro'
+  const groups = main === 'base' ? ' cgroup:mixed' : ''
+  return ['lxc.mount.auto =', `lxc.mount.auto = proc:mixed${devices}${groups}`, ...hiddenLines()]
 }
 
 function tmpfsLine({ target, sizeBytes }: { readonly target: string; readonly sizeBytes?: number }): string {

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { HolmError, abortError, assertNotAborted, isHolmError } from '@holm/core'
 import type {
   EnvironmentSpec,
@@ -195,17 +196,27 @@ export async function changeState(
   change: StateChange,
 ): Promise<void> {
   const timeoutMs = 60_000 + (change.timeout ?? 0) * 1000
-  const path = pathOf(instance, '/state')
-  await session
-    .client()
-    .change(
-      { method: 'PUT', path, body: { timeout: -1, ...change } },
-      { timeoutMs, action: `${change.action} ${instance}` },
-    )
-    .catch((error: unknown) => {
-      if (settled.test(error instanceof Error ? error.message : '') || isMissing(error)) return
-      throw error
-    })
+  const call = { method: 'PUT', path: pathOf(instance, '/state'), body: { timeout: -1, ...change } } as const
+  const options = { timeoutMs, action: `${change.action} ${instance}` }
+  await whenFree(() => session.client().change(call, options)).catch((error: unknown) => {
+    if (settled.test(error instanceof Error ? error.message : '') || isMissing(error)) return
+    throw error
+  })
+}
+
+const busyMs = 60_000
+
+/** The daemon takes down what has ended by itself, and refuses everything else until it has done so. */
+async function whenFree<T>(work: () => Promise<T>): Promise<T> {
+  const until = Date.now() + busyMs
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isHolmError(error, 'HOLM_ENVIRONMENT_BUSY') || Date.now() > until) throw error
+      await sleep(50)
+    }
+  }
 }
 
 async function tryState(session: IncusSession, instance: string, change: StateChange): Promise<boolean> {
@@ -237,12 +248,10 @@ export async function removeEnvironment(
 
 async function deleteInstance(session: IncusSession, name: string): Promise<void> {
   const call = { method: 'DELETE', path: pathOf(session.instance(name)) } as const
-  await session
-    .client()
-    .change(call, { timeoutMs: createMs, action: `remove ${name}` })
-    .catch((error: unknown) => {
-      if (!isMissing(error)) throw error
-    })
+  const options = { timeoutMs: createMs, action: `remove ${name}` }
+  await whenFree(() => session.client().change(call, options)).catch((error: unknown) => {
+    if (!isMissing(error)) throw error
+  })
 }
 
 /** Those without a name are the environment's alone. */
