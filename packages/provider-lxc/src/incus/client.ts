@@ -1,6 +1,6 @@
 import http from 'node:http'
 import type { Readable } from 'node:stream'
-import { HolmError, abortError, assertNotAborted } from '@holm/core'
+import { HolmError, abortError, assertNotAborted, isHolmError } from '@holm/core'
 import { apiError, connectionError } from './api-errors.ts'
 
 /** One daemon of Incus or LXD, spoken to over its socket. Connected at first use. */
@@ -67,8 +67,17 @@ export function createClient(socket: string): Client {
     id: string,
     { timeoutMs = defaultTimeoutMs, ...options }: CallOptions = {},
   ): Promise<Operation<T>> => {
-    const answer = await ask({ method: 'GET', path: `/1.0/operations/${id}/wait` }, { ...options, timeoutMs })
-    return answer.metadata as Operation<T>
+    const path = `/1.0/operations/${id}`
+    try {
+      const answer = await ask({ method: 'GET', path: `${path}/wait` }, { ...options, timeoutMs })
+      return answer.metadata as Operation<T>
+    } catch (error) {
+      if (!isHolmError(error) || error.details?.['status'] === undefined) throw error
+      // Incus answers with the error alone when an operation failed; a program's exit code stands in the operation.
+      const failed = await ask({ method: 'GET', path }).catch(() => undefined)
+      if (failed === undefined) throw error
+      return failed.metadata as Operation<T>
+    }
   }
   const begin = async <T>(call: Call, options?: CallOptions): Promise<Operation<T>> => {
     const answer = await ask(call, options)
