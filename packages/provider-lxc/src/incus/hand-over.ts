@@ -5,15 +5,14 @@ import { HolmError } from '@holm/core'
 export async function* handOver(
   work: (take: (chunk: Uint8Array) => Promise<void>) => Promise<void>,
 ): AsyncGenerator<Uint8Array> {
-  const stream = new Readable({ read: () => wake?.() })
-  let wake: (() => void) | undefined
+  let wake: () => void = () => undefined
+  const stream = new Readable({ highWaterMark: 1024 * 1024, read: () => wake() })
+  stream.on('close', () => wake())
   const take = async (chunk: Uint8Array): Promise<void> => {
     if (stream.destroyed) throw new HolmError('HOLM_INTERRUPTED', 'nobody reads any more')
-    if (stream.push(chunk)) return
     const { promise, resolve } = Promise.withResolvers<void>()
     wake = resolve
-    stream.once('close', resolve)
-    await promise
+    if (!stream.push(chunk)) await promise
   }
   const working = work(take).then(
     () => stream.push(null),
