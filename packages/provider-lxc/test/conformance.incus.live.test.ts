@@ -10,5 +10,7 @@ describeProvider('lxc (Incus or LXD)', {
   base: rootfs.base ?? { kind: 'folder', name: 'none', path: '/nonexistent' },
   manifest,
   plugin,
+  // The daemon takes seconds for a start on a busy machine, and some rules start a dozen.
+  timeoutMs: 180_000,
   unavailable: await whyNotIncus(),
 })
