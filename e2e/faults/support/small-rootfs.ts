@@ -16,6 +16,7 @@ const programs = [
   '/usr/bin/head',
   '/bin/echo',
   '/bin/true',
+  '/bin/sync',
 ]
 
 /** A tarball in `folder` with the loader, a shell and what they need, from this machine. Returns its path. */

@@ -92,8 +92,8 @@ function listCgroups(folder = '/sys/fs/cgroup', depth = 4): string[] {
   try {
     return (
       readdirSync(folder, { withFileTypes: true })
-        // dockerd keeps an empty one for containers to come.
-        .filter((entry) => entry.isDirectory() && entry.name !== 'docker')
+        // dockerd and LXC keep an empty one for containers to come.
+        .filter((entry) => entry.isDirectory() && !/^(?:docker|lxc\.pivot)$/.test(entry.name))
         .flatMap(({ name }) => [
           `control group ${join(folder, name)}`,
           ...listCgroups(join(folder, name), depth - 1),

@@ -11,13 +11,12 @@ interface Seen {
 }
 
 /** Programs that name a folder or work in it, with all that they started; holm and its tests themselves are none. */
-export function listProcesses(folder: string): readonly Seen[] {
+function listProcesses(folder: string): readonly Seen[] {
   const all = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => look(Number(name)))
   const isOurs = ({ command, folder: at, program }: Seen): boolean =>
-    program !== basename(process.execPath) &&
-    (command.includes(`${folder}/`) || `${at}/`.startsWith(`${folder}/`))
+    program !== basename(process.execPath) && (command.includes(folder) || `${at}/`.startsWith(`${folder}/`))
   const found = new Set(all.filter(isOurs))
   for (let before = -1; before !== found.size;) {
     before = found.size
@@ -47,14 +46,20 @@ function look(pid: number): Seen[] {
   }
 }
 
-/** SIGKILL to those whose command line fits; how many there were. */
-export function killBelow(folder: string, command = /^/): number {
-  const found = listProcesses(folder).filter((each) => command.test(each.command))
-  for (const { pid } of found) kill(pid)
-  return found.length
+/** SIGKILL to all of them. */
+export function killBelow(folder: string): void {
+  for (const { pid } of listProcesses(folder)) kill(pid)
 }
 
-export function kill(pid: number): void {
+/** SIGKILL to those with such a command line that no other of them started; how many there were. */
+export function killKeepers(folder: string, command: RegExp): number {
+  const found = listProcesses(folder).filter((each) => command.test(each.command))
+  const keepers = found.filter(({ parent }) => !found.some(({ pid }) => pid === parent))
+  for (const { pid } of keepers) kill(pid)
+  return keepers.length
+}
+
+function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch (error) {
@@ -62,10 +67,10 @@ export function kill(pid: number): void {
   }
 }
 
-/** Kills the first program with such a command line in the moment it is seen. */
+/** Kills the first such programs in the moment they are seen. */
 export async function killWhenSeen(folder: string, command: RegExp): Promise<void> {
   const deadline = Date.now() + 60_000
-  while (killBelow(folder, command) === 0) {
+  while (killKeepers(folder, command) === 0) {
     if (Date.now() > deadline) throw new Error(`no program like ${command} below ${folder} within 60 s`)
     await pause(1)
   }

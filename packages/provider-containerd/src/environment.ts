@@ -4,8 +4,8 @@ import type { Container, Task } from './api.ts'
 import type { Client } from './client.ts'
 import type { Engine } from './engine.ts'
 import { ignoreMissing, notFound } from './failure.ts'
-import { identifier, label } from './names.ts'
-import { absentState, parseRecord, parseState } from './record.ts'
+import { identifier } from './names.ts'
+import { parseRecord, parseState } from './record.ts'
 import type { EnvironmentRecord } from './record.ts'
 import { loadRun } from './run-record.ts'
 
@@ -57,32 +57,4 @@ export async function requireRunning(
 
 export async function stateOf(environment: Environment): Promise<EnvironmentState> {
   return parseState({ ...environment, run: await loadRun(environment.record.folder) })
-}
-
-export async function inspectEnvironment({ engine, name, ctx }: Target): Promise<EnvironmentState> {
-  return engine.use({ ctx, action: `inspect ${name}` }, async (client) => {
-    const found = await findEnvironment(client, name)
-    return found ? stateOf(found) : absentState(name)
-  })
-}
-
-/** Two calls, whatever the number of environments. */
-export async function listEnvironments(
-  engine: Engine,
-  ctx: ProviderContext,
-): Promise<readonly EnvironmentState[]> {
-  return engine.use({ ctx, action: 'list environments' }, async (client) => {
-    const [{ containers }, { tasks }] = await Promise.all([
-      client.call('Containers.List', { filters: [`labels."${label.name}"`] }),
-      client.call('Tasks.List', {}),
-    ])
-    // A task is listed under the id of its process, which is its container's.
-    const byId = new Map(tasks.map((task) => [task.id || task.containerId, task]))
-    const found = containers.flatMap((container) => {
-      const record = parseRecord(container)
-      return record ? [{ container, record, task: byId.get(container.id) }] : []
-    })
-    const states = await Promise.all(found.map(stateOf))
-    return states.toSorted((a, b) => (a.name < b.name ? -1 : 1))
-  })
 }

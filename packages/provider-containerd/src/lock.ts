@@ -34,6 +34,11 @@ export async function withLock<T>(request: LockRequest, work: () => Promise<T>):
   }
 }
 
+/** Whether a call of this process holds the lock, or waits for it. */
+export function isAwaited(file: string): boolean {
+  return queues.has(file)
+}
+
 async function locked<T>(request: LockRequest, work: () => Promise<T>): Promise<T> {
   const { file } = request
   const draft = `${file}-${randomBytes(4).toString('hex')}`

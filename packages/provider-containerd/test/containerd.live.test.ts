@@ -271,7 +271,11 @@ describe.skipIf(reason)('containerd itself', () => {
   }
 
   it('tells why a main process ended, and starts again', async () => {
-    const name = await up()
+    const ports = [{ container: 7000, hostIp: '127.0.0.1', protocol: 'tcp' }] as const
+    const name = await up({ ports, network: 'default' })
+    const [port] = (await live.provider.inspect(name, context())).ports
+    const rules = async (): Promise<string> => (await runner.run(['iptables-save'])).stdout
+    expect(await rules()).toContain(`--dport ${port?.host} `)
     // It may be ended with the environment before it is told that the signal was sent.
     await run(name, ['sh', '-c', 'kill -SEGV $(pgrep -P 1 -f trap)'])
     const client = await live.engine.client()
@@ -279,6 +283,8 @@ describe.skipIf(reason)('containerd itself', () => {
     const state = await live.provider.inspect(name, context())
     expect(state).toMatchObject({ status: 'failed', reason: 'the main process ended with exit code 139' })
     expect((await live.provider.list(context())).find((each) => each.name === name)).toEqual(state)
+    // Nobody stopped it: what it held of this machine is let go all the same.
+    expect(await rules()).not.toContain(`--dport ${port?.host} `)
     expect((await live.provider.start(name, context())).status).toBe('running')
   })
 

@@ -97,7 +97,7 @@ describe.skipIf(reason)('containerd, when something is killed', () => {
     await provider.start('rebooted', context())
     await collect(await provider.exec('rebooted', { argv: ['sh', '-c', 'echo kept > /file'] }, context()))
     await containerd.kill()
-    for (const pid of await processesOf(containerd.folder)) process.kill(pid, 'SIGKILL')
+    for (const pid of await processesOf(containerd.folder)) kill(pid)
     await containerd.start()
     await waitFor(async () => (await provider.inspect('rebooted', context())).status !== 'running', {
       what: 'containerd to see that it ended',
@@ -189,6 +189,15 @@ describe.skipIf(reason)('containerd, when something is killed', () => {
 
 async function follow(log: AsyncIterable<LogChunk> | undefined, seen: string[]): Promise<void> {
   for await (const { data } of log ?? []) seen.push(Buffer.from(data).toString('utf8'))
+}
+
+/** What ended with another that was killed before it is no error. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
 }
 
 /** Supervisors of a containerd, and all that they started. */

@@ -59,6 +59,11 @@ describe.each(['20.10.24', '28.5.2'])('answers of docker %s', (version) => {
     [{ Status: 'exited', ExitCode: 143 }, 'stopped', undefined],
     [{ Status: 'exited', ExitCode: 1 }, 'failed', 'the main process ended with exit code 1'],
     [
+      { Status: 'exited', ExitCode: 255 },
+      'stopped',
+      'it ended while the engine was away, or with exit code 255',
+    ],
+    [
       { Status: 'exited', ExitCode: 137, OOMKilled: true },
       'failed',
       'out of memory: the kernel killed the main process (exit code 137)',

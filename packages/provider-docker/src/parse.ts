@@ -105,6 +105,9 @@ function parseStatus(state: ContainerInspectInfo['State']): Verdict {
 /** Codes that a stop asks for: nothing to report. */
 const quietCodes: ReadonlySet<number> = new Set([0, 130, 137, 143])
 
+/** What the engine puts down for what ran when it, or the machine, went away. */
+const unseenCode = 255
+
 function parseExited(state: ContainerInspectInfo['State']): Verdict {
   if (state.OOMKilled)
     return {
@@ -113,6 +116,8 @@ function parseExited(state: ContainerInspectInfo['State']): Verdict {
     }
   if (state.Error) return { status: 'failed', reason: oneLine(state.Error) }
   if (quietCodes.has(state.ExitCode)) return { status: 'stopped' }
+  if (state.ExitCode === unseenCode)
+    return { status: 'stopped', reason: 'it ended while the engine was away, or with exit code 255' }
   return { status: 'failed', reason: `the main process ended with exit code ${state.ExitCode}` }
 }
 

@@ -97,18 +97,29 @@ async function waitForEnd(process: ProcessIdentity, what: string): Promise<void>
   }
 }
 
-/** Control groups that a killed monitor could not take down. Only empty ones go. */
-async function removeGroups(container: string): Promise<void> {
+/**
+ * Control groups that a killed monitor could not take down. Only empty ones go. LXC would give the next start groups of another
+ * name beside them.
+ */
+export async function removeGroups(container: string): Promise<void> {
+  const until = Date.now() + endDeadlineMs / 2
+  // What ends in them may take a moment.
+  while (await leavesGroups(container)) {
+    if (Date.now() > until) return
+    await sleep(10)
+  }
+}
+
+async function leavesGroups(container: string): Promise<boolean> {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .filter((line) => / - cgroup2? /.test(line))
     .map((line) => line.split(' ')[4] ?? '')
-  for (const mount of mounts) {
-    for (const kind of ['payload', 'monitor']) {
-      const folder = path.join(mount, `lxc.${kind}.${container}`)
-      if (existsSync(folder)) await removeEmpty(folder)
-    }
-  }
+  const groups = mounts.flatMap((mount) =>
+    ['payload', 'monitor'].map((kind) => path.join(mount, `lxc.${kind}.${container}`)),
+  )
+  for (const group of groups) if (existsSync(group)) await removeEmpty(group)
+  return groups.some((group) => existsSync(group))
 }
 
 async function removeEmpty(folder: string): Promise<void> {

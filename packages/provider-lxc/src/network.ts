@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import path from 'node:path'
 import { HolmError } from '@holm/core'
@@ -8,6 +8,7 @@ import { findMonitor } from './container.ts'
 import type { NetworkSetting } from './config.ts'
 import { applyRules, removeRules } from './firewall-apply.ts'
 import type { FirewallNetwork } from './firewall.ts'
+import { isForwarding, startForwarding, stopForwarding } from './forwarding.ts'
 import { bindPorts } from './host-ports.ts'
 import { withLock } from './lock.ts'
 import { identifySelf, isAlive, loadBootId, readText, type ProcessIdentity } from './processes.ts'
@@ -37,6 +38,8 @@ interface Networks {
   readonly boot: string
   /** Our chains are in the kernel. */
   readonly installed: boolean
+  /** We made this machine pass packets on; it did not before. */
+  readonly forwarding?: true
   readonly networks: readonly Network[]
 }
 
@@ -101,14 +104,39 @@ export async function leaveNetwork(session: Session, name: string, ctx: Provider
       })),
     })
     const kept = left.networks.filter(({ leases }) => Object.keys(leases).length > 0)
+    const own = left.networks.filter(({ owned }) => owned).map(({ bridge }) => bridge)
+    const { forwarding, ...rest } = left
+    const isLast = kept.every(({ owned }) => !owned)
+    if (isLast && forwarding) stopForwarding(own)
     for (const { bridge, owned } of left.networks.filter((network) => !kept.includes(network)))
       if (owned) await deleteBridge(session, bridge, calm)
     const hadPorts = before.networks.some(({ leases }) => (leases[name]?.ports.length ?? 0) > 0)
     if (kept.length === 0) await removeRules(session, calm)
     else if (hadPorts || kept.length < before.networks.length)
       await applyRules(session, firewallNetworks({ ...left, networks: kept }), calm)
-    await saveNetworks(session, { ...left, networks: kept, installed: kept.length > 0 })
+    await saveNetworks(session, { ...(isLast ? rest : left), networks: kept, installed: kept.length > 0 })
   })
+}
+
+/**
+ * Lets go of address and ports of an environment that nobody stopped: its main process ended. Called by whoever sees it, for until its
+ * next start nobody else would, and its ports would go on leading nowhere.
+ */
+export async function releaseEnded(session: Session, name: string, ctx: ProviderContext): Promise<void> {
+  if (session.settings.caller.uid !== 0 || !(await isLeased(session, name))) return
+  try {
+    await session.locked(name, { ctx }, async () => {
+      if (findMonitor(session.folder(name)) === undefined) await leaveNetwork(session, name, ctx)
+    })
+  } catch (error) {
+    // Who works on it has its own way; the question was what is there.
+    ctx.log.debug(`the address of ${name} was not let go: ${(error as Error).message}`)
+  }
+}
+
+async function isLeased(session: Session, name: string): Promise<boolean> {
+  const { networks } = await loadNetworks(session)
+  return networks.some(({ leases }) => Object.hasOwn(leases, name))
 }
 
 function networksFile(session: Session): string {
@@ -157,7 +185,8 @@ async function ensureNetwork(
   const known = state.networks.find((network) => network.name === name)
   if (known && existsSync(`/sys/class/net/${known.bridge}`)) return { state, network: known }
   const network = known ?? describeNetwork(session, state, name)
-  const next = replaceNetwork(state, network)
+  const switched = network.owned && !isForwarding() ? ({ forwarding: true } as const) : {}
+  const next = { ...replaceNetwork(state, network), ...switched }
   if (network.owned) {
     await saveNetworks(session, { ...next, installed: state.installed })
     await createBridge(session, network, ctx)
@@ -245,7 +274,7 @@ async function createBridge(
   const { layout, settings } = session
   writeFileSync(`/sys/class/net/${bridge}/ifalias`, `holm lxc ${layout.hash} ${settings.namespace} ${name}`)
   writeSwitch(`net/ipv4/conf/${bridge}/route_localnet`)
-  if (readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim() === '0') writeSwitch('net/ipv4/ip_forward')
+  if (!isForwarding()) startForwarding()
 }
 
 function writeSwitch(name: string): void {

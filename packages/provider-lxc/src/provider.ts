@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { HolmError, assertNotAborted } from '@holm/core'
-import type { Probe, Provider, Traits } from '@holm/core'
+import type { EnvironmentState, Probe, Provider, ProviderContext, Traits } from '@holm/core'
 import { execInside } from './exec.ts'
 import { tellFullDisk } from './files-on-disk.ts'
 import {
@@ -18,7 +18,8 @@ import { createMetrics } from './metrics.ts'
 import { optionsSchema, type LxcConfig } from './options.ts'
 import { createPause } from './pause.ts'
 import { findMissing, probeLxc } from './probe.ts'
-import { loadRecord } from './record.ts'
+import { releaseEnded } from './network.ts'
+import { loadRecord, type LxcRecord } from './record.ts'
 import { assertSupported, listIgnored } from './requirements.ts'
 import { createSession, type LxcSettings, type Session } from './session.ts'
 import { absentState, loadState } from './state.ts'
@@ -111,14 +112,13 @@ function createMethods(session: Session): Methods {
         createWith(session, draft, { ctx, fill: () => fillFromBase(session, draft, ctx) }),
       )
     },
-    inspect: async (name) => {
-      const folder = session.folder(name)
-      const record = await loadRecord(folder)
-      return record === undefined ? absentState(name) : loadState(record, folder)
+    inspect: async (name, ctx) => {
+      const record = await loadRecord(session.folder(name))
+      return record === undefined ? absentState(name) : lookAt(session, record, ctx)
     },
-    list: async () => {
+    list: async (ctx) => {
       const records = await loadRecords(session)
-      return Promise.all(records.map((record) => loadState(record, session.folder(record.name))))
+      return Promise.all(records.map((record) => lookAt(session, record, ctx)))
     },
     start: (name, ctx) => tellFullDisk(() => startEnvironment(session, name, ctx)),
     stop: (name, options, ctx) => stopEnvironment(session, name, { options, ctx }),
@@ -128,6 +128,13 @@ function createMethods(session: Session): Methods {
     },
     remove: (name, options, ctx) => removeEnvironment(session, name, { options, ctx }),
   }
+}
+
+async function lookAt(session: Session, record: LxcRecord, ctx: ProviderContext): Promise<EnvironmentState> {
+  const state = await loadState(record, session.folder(record.name))
+  // Stopped with a reason: by nobody.
+  if (state.status === 'stopped' && state.reason !== undefined) await releaseEnded(session, record.name, ctx)
+  return state
 }
 
 function assertUsable(session: Session): void {

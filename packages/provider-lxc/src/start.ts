@@ -7,7 +7,7 @@ import { loadCgroupMounts, planLimits, versionOf, type LimitFacts, type LimitPla
 import { buildConfig, type DeviceNode, type MountEntry, type NetworkSetting } from './config.ts'
 import { findContainer, pidFile } from './container.ts'
 import { isDelegated } from './delegation.ts'
-import { endContainer } from './end.ts'
+import { endContainer, removeGroups } from './end.ts'
 import { resolveInside } from './files-on-disk.ts'
 import { layersOf, writeMountScript } from './layers.ts'
 import { volumeFolder } from './layout.ts'
@@ -34,6 +34,7 @@ export async function startContainer(
   try {
     const { setting, ports } = await joinNetwork(session, record, ctx)
     assertNotAborted(ctx.signal)
+    await removeGroups(session.container(record.name))
     writeFiles(session, record, { setting, entries, plan, facts })
     await saveRun(folder, {
       boot: loadBootId(),

@@ -249,6 +249,10 @@ describe(`lxc specifics${reason === undefined ? '' : `: ${reason}`}`, { skip: re
         reason: 'its main process ended',
         ports: [],
       })
+      // Nobody stopped it: its address goes with it all the same, as soon as somebody looks.
+      await waitFor(async () => (await provider.list(context())) && (await subject.networks()).length === 0, {
+        what: 'the end of its network',
+      })
       await run('true').catch(() => undefined)
       await expect(run('true')).rejects.toMatchObject({ code: 'HOLM_ENVIRONMENT_NOT_RUNNING' })
       await provider.stop('box', stop, context())

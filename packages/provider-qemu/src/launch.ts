@@ -115,7 +115,7 @@ export async function bootMachine(
     ...start.running,
     config,
     extra: [],
-    ready: () => waitForBoot(folder, config, ctx),
+    ready: (ended) => waitForBoot(folder, { ...config, ended }, ctx),
   })
 }
 
@@ -153,13 +153,13 @@ async function startWarm(session: Session, start: Start): Promise<Machine> {
     ...running,
     config,
     extra: [],
-    ready: async () => {
-      await waitForBoot(folder, { ...config, isThere: isWaiting }, running.ctx)
+    ready: async (ended) => {
+      await waitForBoot(folder, { ...config, ended, isThere: isWaiting }, running.ctx)
       const { card, controlMac } = config
       const macs = { ...(card === undefined ? {} : { card: card.mac }), control: controlMac }
       await keepWarmStart({ cache, make, folder, macs }, running.ctx)
       await withConfigured(folder, guestConfigOf(session, start), () =>
-        waitForBoot(folder, config, running.ctx),
+        waitForBoot(folder, { ...config, ended }, running.ctx),
       )
     },
   })
@@ -176,7 +176,7 @@ async function goOn(session: Session, start: Start, warm: WarmStart): Promise<Ma
     ready: async (ended) => {
       await waitForMemory(folder, ended, running.ctx)
       await withConfigured(folder, guestConfigOf(session, start, warm), () =>
-        waitForBoot(folder, config, running.ctx),
+        waitForBoot(folder, { ...config, ended }, running.ctx),
       )
     },
   })
@@ -307,20 +307,21 @@ async function waitForBoot(
   folder: string,
   {
     accelerator,
+    ended,
     isThere = isReady,
-  }: Pick<MachineConfig, 'accelerator'> & { readonly isThere?: (console: string) => boolean },
+  }: Pick<MachineConfig, 'accelerator'> & {
+    readonly ended: () => boolean
+    readonly isThere?: (console: string) => boolean
+  },
   ctx: ProviderContext,
 ): Promise<void> {
   const deadline = bootDeadlineMs[accelerator]
   const until = Date.now() + deadline
   const file = path.join(folder, fileNames.console)
-  const pidFile = path.join(folder, fileNames.pid)
-  let pid: number | undefined
   for (;;) {
     assertNotAborted(ctx.signal)
     // Looked at before reading: what is written before the end is read after it was seen.
-    pid ??= Number(await readFile(pidFile, 'utf8').catch(() => '')) || undefined
-    const gone = pid !== undefined && identify(pid) === undefined
+    const gone = ended()
     if (isThere(await readFile(file, 'latin1').catch(() => ''))) return
     if (gone) throw new HolmError('HOLM_ENVIRONMENT_FAILED', 'the machine ended while it started')
     if (Date.now() > until)

@@ -19,7 +19,8 @@ import { volumeSource } from './volumes.ts'
 /**
  * First process of an environment. It runs where mounts belong to nobody inside: in a mount namespace of its own, and
  * for an ordinary user in a user namespace where that user is root. From there it makes a second user namespace below,
- * the anchor, in which all programs run. They own no mount, so they can undo none.
+ * the anchor, in which all programs run. They own no mount, so they can undo none. It waits for the builder of the root instead
+ * of becoming it: what is inside ends with it, whoever ends it.
  */
 const launchScript = `set -e
 exec 3>state
@@ -35,8 +36,8 @@ echo "$HOLM_UIDS" >"/proc/$a/uid_map"
 echo "$HOLM_GIDS" >"/proc/$a/gid_map"
 echo go >gate
 echo "anchor $a" >&3
-[ "$HOLM_ROOTLESS" = 1 ] || exec "$@" 5<"/proc/$a/ns/user" 6>info
-"$@" 5<"/proc/$a/ns/user" 6>info`
+"$@" 5<"/proc/$a/ns/user" 6>info
+exit 0`
 
 export interface LaunchPaths {
   readonly folder: string
@@ -141,7 +142,7 @@ async function launchError(record: SandboxRecord, folder: string, ended: boolean
   const what = ended ? 'could not be started' : `was not ready within ${deadlineMs / 1000} s`
   return new HolmError(
     'HOLM_ENVIRONMENT_FAILED',
-    `environment ${record.name} ${what}: ${log || 'no message'}`,
+    `environment ${record.name} ${what}: ${log || (ended ? 'its first process ended without a word' : 'no message')}`,
     {
       hint: 'Run `holm doctor` to see what this machine allows.',
       details: { log },
@@ -266,8 +267,7 @@ async function builderArgv(
 
 function bwrapOf(record: SandboxRecord, plan: readonly Operation[]): string[] {
   const [program = 'bwrap', ...rest] = bwrapArgv(record, plan)
-  // A rootless monitor waits for bubblewrap instead of becoming it: it must stay in the outer namespace.
-  return [program, ...(record.caller.uid === 0 ? [] : ['--die-with-parent']), ...rest]
+  return [program, '--die-with-parent', ...rest]
 }
 
 async function unshareOf(
@@ -281,6 +281,9 @@ async function unshareOf(
     umount,
   })
   return [
+    'setpriv',
+    '--pdeathsig',
+    'KILL',
     'unshare',
     // The launch's own namespace stays as it is: terminals are opened from there.
     '--mount',
@@ -299,9 +302,7 @@ async function unshareOf(
 
 function launchEnv(record: SandboxRecord): Record<string, string> {
   const { uids, gids } = idMaps(record.caller, record.base.kind)
-  const rootless = record.caller.uid !== 0
   return {
-    HOLM_ROOTLESS: rootless ? '1' : '',
     HOLM_UIDS: uids,
     HOLM_GIDS: gids,
     HOLM_TERMINALS: terminalOptions(record),

@@ -202,7 +202,11 @@ export async function provisionEnvironment(
       secrets,
     },
   })
-  await provision(spec, inside, operation)
+  try {
+    await provision(spec, inside, operation)
+  } catch (error) {
+    throw await explainEnd(work, error)
+  }
 }
 
 /** Processes have no other user than the caller; everything else has root. */
