@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -32,11 +33,12 @@ describe(
     beforeAll(async () => {
       if (reason !== undefined) return
       own = await mkdtemp(path.join(tmpdir(), "holm qemu'"))
+      await fillCache(path.join(own, 'filling'))
       // Kernels are those of all tests, memories are its own: others come and go meanwhile.
-      for (const name of ['kernels', 'kernel-package'])
+      for (const name of ['kernels', 'kernel-package'].filter((each) => existsSync(path.join(cache, each))))
         await symlink(path.join(cache, name), path.join(own, name))
       provider = providerOver(path.join(own, 'data'), own)
-    })
+    }, 600_000)
     afterAll(async () => {
       if (reason !== undefined) return
       for (const { name } of await provider.list(context())) await provider.remove(name, remove, context())
@@ -87,3 +89,11 @@ describe(
     })
   },
 )
+
+/** The kernel is fetched and prepared by the first start. */
+async function fillCache(data: string): Promise<void> {
+  const provider = providerOver(data)
+  await provider.create(createSpec({ name: 'box', ...(base ? { base } : {}) }), context())
+  await provider.start('box', context())
+  await provider.remove('box', remove, context())
+}
