@@ -1,4 +1,4 @@
-import { globSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, readFileSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isRunning } from '../bootstrap/lock.mjs'
@@ -45,12 +45,30 @@ function readRecords(): EngineRecord[] {
 /** Idempotent, and complete also when the engine is already dead. */
 export async function cleanUp(record: EngineRecord): Promise<void> {
   await endProcesses(record)
+  removeGroups(record)
   await unmountBelow(record)
   if (record.network) await removeNetwork(record.network)
   for (const bridge of bridgesBelow(record.run)) await removeBridge(bridge)
   for (const folder of [record.run, record.data])
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   rmSync(join(recordsFolder, recordName(record)), { force: true })
+}
+
+/** Control groups of LXC's containers, which a monitor that was killed could not take down. Only empty ones go. */
+function removeGroups({ data }: EngineRecord): void {
+  const top = '/sys/fs/cgroup'
+  const places = [top, ...listNames(top).map((name) => join(top, name))]
+  const groups = listNames(join(data, 'containers')).flatMap((id) => [
+    `lxc.payload.${id}`,
+    `lxc.monitor.${id}`,
+  ])
+  for (const folder of places.flatMap((place) => groups.map((group) => join(place, group)))) {
+    try {
+      rmdirSync(folder)
+    } catch {
+      // Not there, or in use.
+    }
+  }
 }
 
 /** Bridges of environments that tests made and did not remove: their data is below the engine's run folder. */
