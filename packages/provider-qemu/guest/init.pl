@@ -442,6 +442,20 @@ sub serve {
   if ($operation) { $operation->($request) }
   else { frame('F', "unknown operation $request->{op}") }
   flush_all();
+  take_leave();
+}
+
+# A connection that is closed with something unread in it is reset, and what is still on its way out is lost with it.
+sub take_leave {
+  shutdown($client, 1);
+  my $until = time + 30;
+  until ($closed || time >= $until) {
+    my $bits = '';
+    vec($bits, fileno($client), 1) = 1;
+    next unless select($bits, undef, undef, 1) > 0;
+    $incoming = '';
+    fetch();
+  }
 }
 
 sub listen_for_holm {
