@@ -101,7 +101,7 @@ const badBlueprints: readonly BadBlueprint[] = [
     exit: 3,
     code: 'HOLM_BASE_INVALID',
     says: ["user's project/bad.tar"],
-    hint: 'Use a tarball',
+    hint: 'Give a whole tar archive',
   },
   {
     title: 'a base nobody has',

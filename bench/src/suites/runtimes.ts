@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { prepareRootfs } from '../../../scripts/testing/rootfs.ts'
 import type { Lab } from '../lab.ts'
 import type { Case } from '../measure.ts'
-import { bareContainerd, bareDocker, bareLxc, type BareRuntime } from './bare-runtimes.ts'
+import { bareContainerd, bareDocker, bareLxc, bareQemu, type BareRuntime } from './bare-runtimes.ts'
 import type { Suite } from './suite.ts'
 
 /** The tool that a user would otherwise take, for each provider that can be measured here. */
-const bareRuntimes: readonly BareRuntime[] = [bareDocker, bareContainerd, bareLxc]
+const bareRuntimes: readonly BareRuntime[] = [bareDocker, bareContainerd, bareLxc, bareQemu]
 
 /**
  * From nothing to the end of the first command, beside the bare tool, from one and the same root filesystem and without a
