@@ -103,9 +103,10 @@ export const bareLxc: BareRuntime = {
   },
 }
 
-/** As short as works without AppArmor, a bridge of the distribution, or systemd. */
+/** What lxc-create writes for every distribution (the common settings, seccomp among them), without a bridge or AppArmor. */
 function lxcConfig(base: string, place: string): string {
   return [
+    'lxc.include = /usr/share/lxc/config/common.conf',
     'lxc.uts.name = bare',
     `lxc.rootfs.path = overlay:${base}:${join(place, 'delta')}`,
     'lxc.net.0.type = empty',
