@@ -1,3 +1,5 @@
+import { globSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { prepareRootfs } from '../../../scripts/testing/rootfs.ts'
 import { holmCli, type Lab } from '../lab.ts'
 import type { Case } from '../measure.ts'
@@ -141,7 +143,16 @@ export const restored: Suite = {
         title: 'qemu: from stopped to running, by booting and from a snapshot with memory',
         contenders: [
           {
-            name: 'holm start',
+            name: 'holm start, kernel and all',
+            before: async () => {
+              await lab.holm(project, 'stop')
+              forbidWarmStarts(lab)
+            },
+            run: () => lab.holm(project, 'start'),
+            after: async () => allowWarmStarts(lab),
+          },
+          {
+            name: 'holm start, from memory',
             before: () => lab.holm(project, 'stop'),
             run: () => lab.holm(project, 'start'),
           },
@@ -151,10 +162,25 @@ export const restored: Suite = {
             run: () => lab.holm(project, 'snapshot', 'restore', 'vm', 'warm', '--yes', '--no-files'),
           },
         ],
-        budgets: [{ of: 'holm snapshot restore', than: 'holm start', times: 0.2 }],
+        budgets: [{ of: 'holm snapshot restore', than: 'holm start, kernel and all', times: 0.2 }],
       }
     } finally {
       await lab.holm(project, 'destroy', 'vm', '--yes')
     }
   },
+}
+
+/** The memories that emulated machines go on from are put away, and a file in their place keeps new ones from being saved. */
+function forbidWarmStarts({ folder }: Lab): void {
+  const [found] = globSync('**/cache/plugins/qemu/warm', { cwd: folder })
+  if (found === undefined) throw new Error('holm has kept no memory of a machine')
+  renameSync(join(folder, found), join(folder, 'warm-put-away'))
+  writeFileSync(join(folder, found), '')
+}
+
+function allowWarmStarts({ folder }: Lab): void {
+  const [found] = globSync('**/cache/plugins/qemu/warm', { cwd: folder })
+  if (found === undefined) throw new Error('the file in place of the memories is gone')
+  rmSync(join(folder, found))
+  renameSync(join(folder, 'warm-put-away'), join(folder, found))
 }

@@ -116,7 +116,8 @@ export async function keepWarmStart(
     )
   } finally {
     await rm(path.join(folder, file), { force: true })
-    await removeTree(draft)
+    // Where no draft could be made none can be removed either: a start does not fail for it.
+    await removeTree(draft).catch(() => undefined)
   }
 }
 
