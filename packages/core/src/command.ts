@@ -24,6 +24,8 @@ export interface ArgDefinition {
   readonly name: string
   readonly description: string
   readonly required?: boolean
+  /** The last one only: takes all words that are left, which arrive as `input.words`; `input.args` has the first of them. */
+  readonly multiple?: boolean
   /** What completion offers. */
   readonly completes?: 'environment' | 'image' | 'blueprint' | 'provider' | 'base' | 'file'
 }
@@ -43,6 +45,8 @@ export interface CommandInput {
   readonly args: Readonly<Record<string, string | undefined>>
   readonly flags: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
   readonly rest: readonly string[]
+  /** Those of the argument that takes several; empty without one. */
+  readonly words: readonly string[]
   readonly host: HostApi
   /** Fires at Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal

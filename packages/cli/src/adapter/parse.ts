@@ -5,7 +5,7 @@ import { globalFlags } from './global-flags.ts'
 import { createUnknownFlagError } from './route.ts'
 import type { CommandLine } from './route.ts'
 
-export type ParsedWords = Pick<CommandInput, 'args' | 'flags' | 'rest'>
+export type ParsedWords = Pick<CommandInput, 'args' | 'flags' | 'rest' | 'words'>
 
 /**
  * Parses the words after a command's id with oclif's parser. Every mistake is HOLM_USAGE.
@@ -19,16 +19,20 @@ export async function parseWords(
   // A CommonJS module: bundled, it has a default export only.
   const { default: parser } = await import('@oclif/core/parser')
   const flags = { ...table.flags, ...globalFlags }
+  const { args: tables = [] } = table
+  const several = tables.at(-1)?.multiple === true
   try {
     const parsed = await parser.parse([...words], {
       args: createOclifArgs(table),
       flags: createOclifFlags(flags),
       '--': true,
+      strict: !several,
     })
     return {
       args: parsed.args as ParsedWords['args'],
       flags: parsed.flags as ParsedWords['flags'],
       rest: checkRest(table, rest),
+      words: several ? (parsed.argv as string[]).slice(tables.length - 1) : [],
     }
   } catch (error) {
     if (!isOclifError(error) && !isHolmError(error)) throw error

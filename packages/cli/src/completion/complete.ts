@@ -78,7 +78,7 @@ async function completeArguments(
     return completeFlag(waiting, { prefix, typed: typed.slice(prefix.length) }, options)
   }
   if (typed.startsWith('-')) return matching(typed, listFlags(flags))
-  const arg = table.args?.[countArguments(before, flags)]
+  const arg = table.args?.[countArguments(before, flags)] ?? table.args?.findLast(({ multiple }) => multiple)
   if (arg) return completeKind(arg.completes, typed, options)
   return table.rest ? matching(typed, [{ value: '--', description: table.rest.description }]) : nothing
 }

@@ -3,7 +3,10 @@ import type { CommandTable } from '../builtin.ts'
 
 /** `exec [NAME] [FLAGS] -- COMMAND…`: what help, man pages and the reference show. */
 export function renderUsage({ id, args = [], flags = {}, rest }: CommandTable): string {
-  const names = args.map(({ name, required }) => (required ? name.toUpperCase() : `[${name.toUpperCase()}]`))
+  const names = args.map(({ name, required, multiple }) => {
+    const word = `${name.toUpperCase()}${multiple ? '…' : ''}`
+    return required ? word : `[${word}]`
+  })
   const words = rest === undefined ? [] : [rest.required ? `-- ${rest.name}…` : `[-- ${rest.name}…]`]
   const hasFlags = Object.keys(flags).length > 0 ? ['[FLAGS]'] : []
   return [id, ...names, ...hasFlags, ...words].join(' ')
