@@ -16,7 +16,17 @@ async function complete(...words: string[]): Promise<string[]> {
         Promise.resolve([{ id: 'docker', plugin: 'p', platforms: [], facets: [], traits: undefined }]),
     },
     commands: {
-      list: () => Promise.resolve([{ id: 'hello', summary: 'Say hello.', examples: [], plugin: 'p' }]),
+      list: () =>
+        Promise.resolve([
+          { id: 'hello', summary: 'Say hello.', examples: [], plugin: 'p' },
+          {
+            id: 'many',
+            summary: 'Take several.',
+            examples: [],
+            args: [{ name: 'file', description: 'Which.', completes: 'file' as const, multiple: true }],
+            plugin: 'p',
+          },
+        ]),
     },
   }
   const run = await runHolm(['__complete', '--', ...words], { host })
@@ -52,6 +62,7 @@ describe('completion', () => {
     expect(await complete('exec', 'web', '--', '')).toEqual([':files'])
     expect(await complete('plugins', 'link', '')).toEqual([':files'])
     expect(await complete('list', '')).toEqual([''])
+    expect(await complete('many', 'a', 'b', '')).toEqual([':files'])
   })
 
   it('answers built-in commands and flags without a host', async () => {

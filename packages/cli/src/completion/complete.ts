@@ -78,9 +78,14 @@ async function completeArguments(
     return completeFlag(waiting, { prefix, typed: typed.slice(prefix.length) }, options)
   }
   if (typed.startsWith('-')) return matching(typed, listFlags(flags))
-  const arg = table.args?.[countArguments(before, flags)] ?? table.args?.findLast(({ multiple }) => multiple)
+  const arg = argumentAt(table, countArguments(before, flags))
   if (arg) return completeKind(arg.completes, typed, options)
   return table.rest ? matching(typed, [{ value: '--', description: table.rest.description }]) : nothing
+}
+
+/** One that takes several is meant by every word after it, too. */
+function argumentAt({ args = [] }: CommandTable, index: number): ArgDefinition | undefined {
+  return args[index] ?? args.findLast(({ multiple }) => multiple)
 }
 
 interface FlagValue {
