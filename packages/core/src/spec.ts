@@ -176,6 +176,8 @@ export interface SpecOrigin {
 /** What the caller of `up` adds to what the blueprint says. It is kept with the environment: a later `up` need not repeat it. */
 export interface SpecOverlay {
   readonly mounts?: readonly Mount[]
+  /** Paths in the project folder, relative to it, that cannot be written inside, wherever the project is mounted. */
+  readonly readonlyPaths?: readonly string[]
   /** Added to every exec. */
   readonly env?: Readonly<Record<string, string>>
   /** Instead of the blueprint's, one by one. */

@@ -1,5 +1,6 @@
 import type { CallOptions, EnvironmentInfo, Resources } from '@holm/core'
 import type { WorkspaceRecord } from './record.ts'
+import type { Unsaved } from './recovery.ts'
 
 export interface CreateOptions extends CallOptions {
   /** A folder of the repository. */
@@ -44,6 +45,11 @@ export interface DeleteResult {
   readonly recovery: string | undefined
 }
 
+export interface DeleteOptions extends CallOptions {
+  /** Also with repositories inside (submodules, clones), whose work nobody keeps. */
+  readonly force?: boolean
+}
+
 export interface MergeOptions extends CallOptions {
   /** One commit instead of the branch's own. */
   readonly squash?: boolean
@@ -76,10 +82,13 @@ export interface Workspaces {
   diff(name: string, options?: CallOptions & { readonly stat?: boolean }): Promise<string>
   /** Into the branch it was made from, in the main worktree. HOLM_MERGE_CONFLICT leaves that as it was. */
   merge(name: string, options?: MergeOptions): Promise<MergeResult>
-  /** Keeps what was neither merged nor pushed under a recovery name, then removes environment, worktree and branch. */
-  delete(name: string, options?: CallOptions): Promise<DeleteResult>
+  /**
+   * Keeps what was neither merged nor pushed under a recovery name, then removes environment, worktree and branch.
+   * HOLM_WORKSPACE_UNSAVED for repositories inside.
+   */
+  delete(name: string, options?: DeleteOptions): Promise<DeleteResult>
   /** What would be lost with it, were it not kept. */
-  unsaved(name: string): Promise<{ readonly changed: readonly string[]; readonly commits: number }>
+  unsaved(name: string): Promise<Unsaved>
   /** The main worktree of the repository that a folder is in. HOLM_REPOSITORY_NOT_FOUND. */
   repositoryOf(folder: string): Promise<string>
   /** The records alone. */

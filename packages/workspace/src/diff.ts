@@ -1,4 +1,5 @@
 import type { Git } from './git.ts'
+import { presentPlace } from './place.ts'
 import type { WorkspaceRecord } from './record.ts'
 import { withWholeIndex } from './recovery.ts'
 
@@ -6,8 +7,9 @@ import { withWholeIndex } from './recovery.ts'
 export async function diffWorkspace(git: Git, record: WorkspaceRecord, stat: boolean): Promise<string> {
   const { path, repository, into, start, branch } = record
   const base = (await git.ask(repository, ['merge-base', into, branch])) ?? start
-  const form = stat ? ['--stat'] : []
-  return withWholeIndex(git, path, (env) =>
-    git.text(path, ['diff', '--cached', '--no-color', '--no-ext-diff', ...form, base], { env }),
+  // What others committed chooses no program of this machine.
+  const form = ['--no-color', '--no-ext-diff', '--no-textconv', ...(stat ? ['--stat'] : [])]
+  return withWholeIndex(git, presentPlace(record), (inside, env) =>
+    inside.text(path, ['diff', '--cached', ...form, base], { env }),
   )
 }

@@ -7,6 +7,8 @@ export interface GitOptions {
   readonly codes?: readonly number[]
   readonly env?: Readonly<Record<string, string>>
   readonly timeoutMs?: number
+  /** Values of git's configuration that win over all others. */
+  readonly config?: readonly string[]
 }
 
 export interface GitResult {
@@ -31,8 +33,8 @@ export function createGit(runner: Runner, env: Readonly<Record<string, string | 
     args: readonly string[],
     options: GitOptions = {},
   ): Promise<GitResult> => {
-    const { signal, codes = [], timeoutMs } = options
-    const result = await runner.run(['git', ...args], {
+    const { signal, codes = [], timeoutMs, config = [] } = options
+    const result = await runner.run(['git', ...config.flatMap((value) => ['-c', value]), ...args], {
       cwd: folder,
       env: { ...own, ...options.env },
       ...(signal && { signal }),
@@ -47,6 +49,34 @@ export function createGit(runner: Runner, env: Readonly<Record<string, string | 
       const { code, stdout } = await git(folder, args, { ...options, codes: [1, 128] })
       return code === 0 ? stdout.trimEnd() : undefined
     },
+  })
+}
+
+export interface WorktreePlace {
+  readonly path: string
+  readonly commonDir: string
+  /** Folder of git's data for this worktree. */
+  readonly gitDir: string
+}
+
+/**
+ * git on the files of a worktree that others write. Nothing in it says where the repository is, and neither its hooks nor a
+ * file system monitor are run; what looks into repositories inside it is for the caller to leave out.
+ */
+export function gitInside(git: Git, { path, commonDir, gitDir }: WorktreePlace): Git {
+  const places = { GIT_DIR: gitDir, GIT_COMMON_DIR: commonDir, GIT_WORK_TREE: path }
+  const guarded = (options: GitOptions = {}): GitOptions => ({
+    ...options,
+    env: { ...options.env, ...places },
+    config: ['core.fsmonitor=false', 'core.hooksPath=/dev/null', ...(options.config ?? [])],
+  })
+  const inside = (folder: string, args: readonly string[], options?: GitOptions) =>
+    git(folder, args, guarded(options))
+  return Object.assign(inside, {
+    text: (folder: string, args: readonly string[], options?: GitOptions) =>
+      git.text(folder, args, guarded(options)),
+    ask: (folder: string, args: readonly string[], options?: GitOptions) =>
+      git.ask(folder, args, guarded(options)),
   })
 }
 

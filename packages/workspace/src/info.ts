@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
 import type { EnvironmentInfo } from '@holm/core'
 import type { WorkspaceInfo } from './api.ts'
-import type { Git } from './git.ts'
+import { gitInside, type Git } from './git.ts'
+import { placeOf } from './place.ts'
 import type { WorkspaceRecord } from './record.ts'
 import { statusOf } from './recovery.ts'
 
@@ -34,9 +34,10 @@ async function workOf(git: Git, record: WorkspaceRecord): Promise<Work> {
   const none = { commit: undefined, changed: [], ahead: 0, behind: 0, merged: false }
   if (record.phase === 'creating')
     return { ...none, problem: `it is half-made: holm workspace delete ${record.name}` }
-  if (!existsSync(record.path))
+  const place = placeOf(record)
+  if (place === undefined)
     return { ...none, problem: `${record.path} is gone: holm workspace delete ${record.name}` }
-  const { commit, changed } = await statusOf(git, record.path)
+  const { commit, changed } = await statusOf(gitInside(git, place), record.path)
   if (commit === undefined) return { ...none, changed, problem: undefined }
   const [ahead = 0, behind = 0] = await distance(git, record, commit)
   const merged = ahead === 0 && commit !== record.start

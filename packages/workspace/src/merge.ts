@@ -1,8 +1,9 @@
 import { HolmError } from '@holm/core'
 import type { MergeOptions, MergeResult } from './api.ts'
-import type { Git } from './git.ts'
+import { gitInside, type Git } from './git.ts'
+import { presentPlace } from './place.ts'
 import type { WorkspaceRecord } from './record.ts'
-import { statusOf } from './recovery.ts'
+import { addAll, statusOf } from './recovery.ts'
 import { isAncestor, resolveRevision } from './repository.ts'
 
 /** Merges the branch of a workspace in the main worktree; a conflict leaves that as it was. */
@@ -21,12 +22,12 @@ export async function mergeWorkspace(
   return { name, into, commit: await resolveRevision(git, repository, into), merged: true }
 }
 
-async function commitAll(
-  git: Git,
-  { path, name }: WorkspaceRecord,
-  message: string | undefined,
-): Promise<void> {
-  const { changed } = await statusOf(git, path)
+/** Without hooks: they may be files of the worktree, which others wrote. */
+async function commitAll(git: Git, record: WorkspaceRecord, message: string | undefined): Promise<void> {
+  const { path, name } = record
+  const place = presentPlace(record)
+  const inside = gitInside(git, place)
+  const { changed } = await statusOf(inside, path)
   if (changed.length === 0) return
   if (message === undefined) {
     throw new HolmError(
@@ -38,8 +39,8 @@ async function commitAll(
       },
     )
   }
-  await git(path, ['add', '--all'])
-  await git(path, ['commit', '--quiet', '--message', message])
+  await addAll(inside, place)
+  await inside(path, ['commit', '--quiet', '--message', message])
 }
 
 /** The main worktree must be on the branch, with nothing in it that a merge could touch. */
@@ -62,15 +63,19 @@ async function assertReady(git: Git, { repository, into }: WorkspaceRecord): Pro
   })
 }
 
+/** Hooks may lie in the worktree, where what is being merged would choose what they do. */
+const withoutHooks = ['core.hooksPath=/dev/null']
+
 async function merge(git: Git, record: WorkspaceRecord, squash: boolean): Promise<void> {
   const { repository, branch, name } = record
   const message = `Merge the workspace ${name}`
   const how = squash ? ['--squash'] : ['--no-ff', '--message', message]
   const { code, stdout, stderr } = await git(repository, ['merge', '--quiet', ...how, branch], {
     codes: [1, 2, 128],
+    config: withoutHooks,
   })
   if (code === 0) {
-    if (squash) await git(repository, ['commit', '--quiet', '--message', message])
+    if (squash) await git(repository, ['commit', '--quiet', '--message', message], { config: withoutHooks })
     return
   }
   const conflicts = await git.text(repository, ['diff', '--name-only', '--diff-filter=U', '-z'])

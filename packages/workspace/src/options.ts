@@ -1,4 +1,5 @@
-import type { StandardIssue, StandardSchema } from '@holm/core'
+import { objectSchema, optionChecks } from '@holm/core'
+import type { StandardSchema } from '@holm/core'
 
 /** The section `plugin.workspace` of the configuration. */
 export interface WorkspaceConfig {
@@ -19,22 +20,11 @@ export interface WorkspaceConfig {
   readonly forwardAgent?: boolean
 }
 
-type Check = (value: unknown) => string | undefined
+const { flag, text } = optionChecks
 
-const isBoolean: Check = (value) => (typeof value === 'boolean' ? undefined : 'must be true or false')
-
-const isInside: Check = (value) =>
-  Array.isArray(value) && value.every((item) => typeof item === 'string' && isPlain(item))
-    ? undefined
-    : 'must be a list of paths inside the repository'
-
-const checks: Readonly<Record<keyof WorkspaceConfig, Check>> = {
-  folder: (value) => (typeof value === 'string' && value !== '' ? undefined : 'must be a path'),
-  fetch: isBoolean,
-  copy: isInside,
-  link: isInside,
-  protectGit: isBoolean,
-  forwardAgent: isBoolean,
+function insidePaths(value: unknown): string | undefined {
+  const fits = Array.isArray(value) && value.every((item) => typeof item === 'string' && isPlain(item))
+  return fits ? undefined : 'must be a list of paths inside the repository'
 }
 
 /** Relative, and inside whatever it is relative to. */
@@ -42,23 +32,11 @@ function isPlain(path: string): boolean {
   return path !== '' && !path.startsWith('/') && !path.split(/[/\\]/).includes('..')
 }
 
-export const configSchema: StandardSchema<WorkspaceConfig> = {
-  '~standard': {
-    version: 1,
-    vendor: 'holm',
-    validate(value) {
-      if (value === undefined || value === null) return { value: {} }
-      if (typeof value !== 'object' || Array.isArray(value))
-        return { issues: [{ message: 'must be an object' }] }
-      const issues = Object.entries(value).flatMap(([key, item]) => checkKey(key, item))
-      return issues.length > 0 ? { issues } : { value }
-    },
-  },
-}
-
-function checkKey(key: string, item: unknown): StandardIssue[] {
-  const check = Object.hasOwn(checks, key) ? checks[key as keyof WorkspaceConfig] : undefined
-  const message =
-    check === undefined ? `is unknown; known are ${Object.keys(checks).join(', ')}` : check(item)
-  return message === undefined ? [] : [{ message, path: [key] }]
-}
+export const configSchema: StandardSchema<WorkspaceConfig> = objectSchema<WorkspaceConfig>({
+  folder: text,
+  fetch: flag,
+  copy: insidePaths,
+  link: insidePaths,
+  protectGit: flag,
+  forwardAgent: flag,
+})

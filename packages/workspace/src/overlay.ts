@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BindMount, Resources, SpecOverlay } from '@holm/core'
 import type { Git } from './git.ts'
 import type { WorkspaceConfig } from './options.ts'
+import { presentPlace } from './place.ts'
 import type { WorkspaceRecord } from './record.ts'
 
 /**
@@ -15,23 +16,51 @@ export async function createOverlay(
   { config, resources }: { readonly config: WorkspaceConfig; readonly resources?: Resources | undefined },
 ): Promise<SpecOverlay> {
   const { commonDir } = record
-  const guarded = config.protectGit === false ? [] : ['config', 'hooks']
   const mounts = [
     bind(commonDir, false),
-    ...guarded
-      .map((item) => join(commonDir, item))
-      .filter((path) => existsSync(path))
-      .map((path) => bind(path, true)),
-    ...(config.link ?? [])
-      .map((item) => join(record.repository, item))
-      .filter((path) => existsSync(path))
-      .map((path) => bind(path, false)),
+    ...(config.protectGit === false ? [] : await guards(git, record)),
+    ...(await shared(record, config.link ?? [])),
   ]
   return {
     mounts,
     env: { HOLM_WORKSPACE: record.name, ...(await gitVariables(git, record)) },
+    ...(config.protectGit !== false && { readonlyPaths: ['.git'] }),
     ...(resources && { resources }),
   }
+}
+
+/** What is linked in the worktree leads to where it is here. */
+async function shared({ repository }: WorkspaceRecord, items: readonly string[]): Promise<BindMount[]> {
+  if (items.length === 0) return []
+  const { isReallyBelow } = await import('@holm/core/host')
+  return items
+    .map((item) => join(repository, item))
+    .filter((path) => existsSync(path) && isReallyBelow(repository, path))
+    .map((path) => bind(path, false))
+}
+
+/**
+ * What git on this machine would be led by: its configuration, hooks, the repositories of submodules, and what says where the
+ * data of each worktree lies. All of it is read-only inside but the worktree's own data, less the two files that lead elsewhere.
+ */
+async function guards(git: Git, record: WorkspaceRecord): Promise<BindMount[]> {
+  const { commonDir, repository } = record
+  const { gitDir } = presentPlace(record)
+  mkdirSync(join(commonDir, 'hooks'), { recursive: true })
+  const perWorktree =
+    (await git.ask(repository, ['config', '--type=bool', '--get', 'extensions.worktreeConfig'])) === 'true'
+  const more = perWorktree ? [join(commonDir, 'config.worktree'), join(gitDir, 'config.worktree')] : []
+  // A file that is not there cannot be kept from being made.
+  for (const path of more) closeSync(openSync(path, 'a'))
+  return [
+    ...['config', 'hooks', 'modules', 'worktrees']
+      .map((item) => join(commonDir, item))
+      .filter((path) => existsSync(path))
+      .map((path) => bind(path, true)),
+    bind(gitDir, false),
+    ...['commondir', 'gitdir'].map((item) => bind(join(gitDir, item), true)),
+    ...more.map((path) => bind(path, true)),
+  ]
 }
 
 function bind(path: string, readonly: boolean): BindMount {
@@ -39,10 +68,10 @@ function bind(path: string, readonly: boolean): BindMount {
 }
 
 /** Files belong to somebody else inside, and the user's own configuration is not there: commits are made in the user's name. */
-async function gitVariables(git: Git, { path }: WorkspaceRecord): Promise<Record<string, string>> {
+async function gitVariables(git: Git, { repository }: WorkspaceRecord): Promise<Record<string, string>> {
   const entries: [string, string][] = [['safe.directory', '*']]
   for (const key of ['user.name', 'user.email']) {
-    const value = await git.ask(path, ['config', '--get', key])
+    const value = await git.ask(repository, ['config', '--get', key])
     if (value !== undefined) entries.push([key, value])
   }
   return Object.fromEntries([

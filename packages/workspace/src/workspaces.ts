@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { HolmError, isHolmError } from '@holm/core'
 import type { CallOptions, EnvironmentInfo, HostApi, Logger, PluginRecords } from '@holm/core'
-import type { CreateOptions, DeleteResult, WorkspaceInfo, Workspaces } from './api.ts'
+import type { CreateOptions, DeleteOptions, DeleteResult, WorkspaceInfo, Workspaces } from './api.ts'
 import { diffWorkspace } from './diff.ts'
 import type { Git } from './git.ts'
 import { infoOf } from './info.ts'
@@ -12,7 +12,14 @@ import { createOverlay } from './overlay.ts'
 import type { WorkspaceRecord } from './record.ts'
 import { saveWork, unsavedWork } from './recovery.ts'
 import { findRepository, findStart, resolveRevision } from './repository.ts'
-import { addWorktree, assertFree, bringIgnored, removeWorktree, worktreePath } from './worktree.ts'
+import {
+  addWorktree,
+  assertFree,
+  bringIgnored,
+  claimPlaces,
+  removeWorktree,
+  worktreePath,
+} from './worktree.ts'
 
 export interface WorkspaceContext {
   readonly host: HostApi
@@ -76,6 +83,18 @@ async function destroyIfThere(host: HostApi, name: string, options: CallOptions 
   if ((await environmentOf(host, name, options)) !== undefined) await host.destroy(name, options)
 }
 
+/** Whether their work is anywhere else cannot be known without running what their configuration says. */
+function holdsRepositories({ name, path }: WorkspaceRecord, nested: readonly string[]): HolmError {
+  return new HolmError(
+    'HOLM_WORKSPACE_UNSAVED',
+    `${name} has repositories of its own, which holm cannot keep: ${nested.join(', ')}`,
+    {
+      hint: `See that their work is pushed or copied (${path}), then: holm workspace delete ${name} --force`,
+      details: { name, nested },
+    },
+  )
+}
+
 async function list(
   { host, git, records }: WorkspaceContext,
   options: CallOptions,
@@ -100,10 +119,10 @@ async function create(
     const { record, warnings } = await plan(context, name, options)
     for (const warning of warnings) context.log.warn(warning)
     await assertFree(git, record)
-    records.put(name, record)
+    await claim(context, record)
     try {
       await addWorktree(git, record, options.signal)
-      bringIgnored(record, context.config)
+      await bringIgnored(record, context.config)
       await bringUp(context, record, options)
     } catch (error) {
       await undo(context, record)
@@ -115,13 +134,26 @@ async function create(
   })
 }
 
+/** The record first: what a killed holm leaves is found by it. */
+async function claim({ records, git }: WorkspaceContext, record: WorkspaceRecord): Promise<void> {
+  records.put(record.name, record)
+  try {
+    await claimPlaces(git, record)
+  } catch (error) {
+    records.remove(record.name)
+    throw error
+  }
+}
+
 /** A half-made one that nobody works on any more is removed first. */
 async function assertNew(context: WorkspaceContext, name: string, options: CallOptions): Promise<void> {
   const { records, host } = context
   const existing = records.get(name)
   if (existing?.phase === 'creating') {
     context.log.warn(`removing what an interrupted create left of ${name}`)
-    return undo(context, existing)
+    const { recovery } = await remove(context, existing, { force: false })
+    if (recovery !== undefined) context.log.warn(`what was in it is kept: git switch -c ${name} ${recovery}`)
+    return
   }
   if (existing) {
     throw new HolmError(
@@ -203,23 +235,26 @@ function explainMounts({ commonDir }: WorkspaceRecord, error: unknown): unknown 
   })
 }
 
-/** Back to before `create`. Nobody has worked in it yet: there is nothing to keep. */
-async function undo({ host, git, records }: WorkspaceContext, record: WorkspaceRecord): Promise<void> {
-  await destroyIfThere(host, record.name)
-  await removeWorktree(git, record)
-  records.remove(record.name)
+/** Back to before `create`. What cannot be removed now is by the next one of that name; why it was given up matters more. */
+async function undo(context: WorkspaceContext, record: WorkspaceRecord): Promise<void> {
+  try {
+    await remove(context, record, { force: true })
+  } catch (error) {
+    context.log.warn(`${record.name} is left half-made: ${(error as Error).message}`)
+  }
 }
 
 async function remove(
   context: WorkspaceContext,
   record: WorkspaceRecord,
-  { signal }: CallOptions,
+  { signal, force = false }: DeleteOptions,
 ): Promise<DeleteResult> {
   const { host, git, records } = context
   const { name } = record
-  const { changed, commits } = existsSync(record.repository)
+  const { changed, commits, nested } = existsSync(record.repository)
     ? await unsavedWork(git, record)
-    : { changed: [], commits: 0 }
+    : { changed: [], commits: 0, nested: [] }
+  if (nested.length > 0 && !force) throw holdsRepositories(record, nested)
   const recovery = changed.length + commits === 0 ? undefined : await saveWork(git, record)
   await destroyIfThere(host, name, { ...(signal && { signal }) })
   await removeWorktree(git, record)

@@ -5,6 +5,7 @@ import {
   lstatSync,
   mkdirSync,
   rmSync,
+  rmdirSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -22,9 +23,45 @@ export function worktreePath(root: string, name: string, { folder = '.worktree' 
 /** HOLM_WORKSPACE_CONFLICT for a branch or a folder that is there already. */
 export async function assertFree(git: Git, { repository, branch, path }: WorkspaceRecord): Promise<void> {
   const taken = await git.ask(repository, ['rev-parse', '--verify', '--quiet', `refs/heads/${branch}`])
-  if (taken !== undefined)
-    throw conflict(`the branch ${branch} exists already`, `git branch -m ${branch} OTHER`)
-  if (existsSync(path)) throw conflict(`${path} exists already`, `mv ${path} OTHER`)
+  if (taken !== undefined) throw branchTaken(branch)
+  if (existsSync(path)) throw folderTaken(path)
+}
+
+/**
+ * Takes the folder and the branch, each in one step that only one can win: from here on they are this workspace's to remove.
+ * HOLM_WORKSPACE_CONFLICT for what came up since `assertFree`. The folder of worktrees ignores itself, so that the repository stays
+ * clean. Never interrupted in between: it takes a moment.
+ */
+export async function claimPlaces(git: Git, record: WorkspaceRecord): Promise<void> {
+  const { repository, path, branch, start } = record
+  const folder = dirname(path)
+  mkdirSync(folder, { recursive: true })
+  const ignore = join(folder, '.gitignore')
+  if (!existsSync(ignore)) writeFileSync(ignore, '*\n')
+  claimFolder(path)
+  try {
+    await git(repository, ['branch', '--quiet', '--no-track', branch, start])
+  } catch (error) {
+    rmdirSync(path)
+    const taken = await git.ask(repository, ['rev-parse', '--verify', '--quiet', `refs/heads/${branch}`])
+    throw taken === undefined ? error : branchTaken(branch)
+  }
+}
+
+function claimFolder(path: string): void {
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? folderTaken(path) : error
+  }
+}
+
+function branchTaken(branch: string): HolmError {
+  return conflict(`the branch ${branch} exists already`, `git branch -m ${branch} OTHER`)
+}
+
+function folderTaken(path: string): HolmError {
+  return conflict(`${path} exists already`, `mv ${JSON.stringify(path)} OTHER`)
 }
 
 function conflict(message: string, command: string): HolmError {
@@ -33,18 +70,12 @@ function conflict(message: string, command: string): HolmError {
   })
 }
 
-/** Adds branch and worktree. The folder of worktrees ignores itself, so that the repository stays clean. */
+/** Fills the places that were claimed. */
 export async function addWorktree(git: Git, record: WorkspaceRecord, signal?: AbortSignal): Promise<void> {
-  const { repository, path, branch, start, name } = record
-  const folder = dirname(path)
-  mkdirSync(folder, { recursive: true })
-  const ignore = join(folder, '.gitignore')
-  if (!existsSync(ignore)) writeFileSync(ignore, '*\n')
+  const { repository, path, branch, name } = record
   // Locked: inside the environment it lies elsewhere, and git there must not take it for gone.
   const lock = ['--lock', '--reason', `holm workspace ${name}`]
-  await git(repository, ['worktree', 'add', '--quiet', ...lock, '--no-track', '-b', branch, path, start], {
-    signal,
-  })
+  await git(repository, ['worktree', 'add', '--quiet', ...lock, path, branch], { signal })
   if (existsSync(join(path, '.gitmodules')))
     await git(path, ['submodule', 'update', '--quiet', '--init', '--recursive'], { signal })
 }
@@ -60,20 +91,24 @@ export async function removeWorktree(git: Git, { repository, path, branch }: Wor
   await git(repository, ['branch', '--quiet', '-D', branch], { codes: [1] })
 }
 
-/** Gives the worktree the ignored files that work needs. What is tracked or missing is left alone. */
-export function bringIgnored(
+/**
+ * Gives the worktree the ignored files that work needs. What is tracked or missing is left alone, and nothing is read or written
+ * outside, whatever links the repository holds.
+ */
+export async function bringIgnored(
   { repository, path }: WorkspaceRecord,
   { copy = ['.env'], link = [] }: WorkspaceConfig,
-): void {
-  for (const item of copy) bring(join(repository, item), join(path, item), copyTree)
-  for (const item of link)
-    bring(join(repository, item), join(path, item), (from, to) => symlinkSync(from, to))
-}
-
-function bring(from: string, to: string, how: (from: string, to: string) => void): void {
-  if (!existsSync(from) || isThere(to)) return
-  mkdirSync(dirname(to), { recursive: true })
-  how(from, to)
+): Promise<void> {
+  const { isReallyBelow } = await import('@holm/core/host')
+  const bring = (item: string, how: (from: string, to: string) => void): void => {
+    const [from, to] = [join(repository, item), join(path, item)]
+    if (!existsSync(from) || isThere(to)) return
+    if (!isReallyBelow(repository, from) || !isReallyBelow(path, to)) return
+    mkdirSync(dirname(to), { recursive: true })
+    how(from, to)
+  }
+  for (const item of copy) bring(item, copyTree)
+  for (const item of link) bring(item, (from, to) => symlinkSync(from, to))
 }
 
 function copyTree(from: string, to: string): void {

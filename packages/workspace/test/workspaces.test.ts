@@ -52,20 +52,21 @@ it('makes a worktree, a branch and an environment, and leaves the repository cle
 
 it('lets git work inside, in the name of the user, and keeps what git runs here out of reach', async () => {
   const stage = await setStage()
-  await make(stage)
+  const path = await make(stage)
   const shared = join(stage.repository, '.git')
+  const own = join(shared, 'worktrees', 'fix')
   const [{ mounts, exec } = { mounts: [], exec: undefined }] = stage.specs
   const bind = (path: string, readonly: boolean) => ({ type: 'bind', source: path, target: path, readonly })
   expect(mounts).toEqual([
-    {
-      type: 'bind',
-      source: join(stage.repository, '.worktree', 'fix'),
-      target: '/workspace',
-      readonly: false,
-    },
+    { ...bind(path, false), target: '/workspace' },
+    { ...bind(join(path, '.git'), true), target: '/workspace/.git' },
     bind(shared, false),
     bind(join(shared, 'config'), true),
     bind(join(shared, 'hooks'), true),
+    bind(join(shared, 'worktrees'), true),
+    bind(own, false),
+    bind(join(own, 'commondir'), true),
+    bind(join(own, 'gitdir'), true),
   ])
   expect(exec?.env).toMatchObject({
     HOLM_WORKSPACE: 'fix',
@@ -212,6 +213,7 @@ it('keeps everything that is nowhere else when it is deleted', async () => {
   await expect(workspaces.unsaved('fix')).resolves.toEqual({
     changed: ['a b.txt', 'new folder/new "file"'],
     commits: 1,
+    nested: [],
   })
   const { recovery = '' } = await workspaces.delete('fix')
   expect(recovery).toMatch(/^refs\/holm\/recovery\/fix-\d{4}-/)

@@ -32,6 +32,11 @@ export const yesFlag = {
   description: 'Go ahead without a question.',
 } as const satisfies FlagDefinition
 
+export const forceFlag = {
+  type: 'boolean',
+  description: 'Also with repositories inside (submodules, clones), whose work nobody keeps.',
+} as const satisfies FlagDefinition
+
 export function nameOf({ args }: CommandInput): string {
   return args['name'] ?? ''
 }

@@ -1,6 +1,7 @@
-import type { CommandInput, CommandResult } from '@holm/core'
+import { errorTable, isHolmError } from '@holm/core'
+import type { CommandInput, CommandResult, ErrorCode } from '@holm/core'
 import type { DeleteResult, WorkspaceInfo, Workspaces } from '../api.ts'
-import { nameArg, nameOf, textFlag, yesFlag, type WorkspaceCommand } from './command.ts'
+import { forceFlag, nameArg, nameOf, textFlag, yesFlag, type WorkspaceCommand } from './command.ts'
 
 export const merge: WorkspaceCommand = {
   id: 'workspace merge',
@@ -44,13 +45,13 @@ export const remove: WorkspaceCommand = {
     'Nothing is lost: what is neither merged nor pushed, uncommitted and untracked files included, is kept by git under a ' +
     'name that is told.',
   args: [nameArg],
-  flags: { yes: yesFlag },
+  flags: { yes: yesFlag, force: forceFlag },
   examples: [{ command: 'holm ws delete fix', description: 'Done with a task.' }],
   async run(input, workspaces) {
     const { name } = await workspaces.show(nameOf(input), { signal: input.signal })
     const question = `Remove the workspace ${name}${await describeUnsaved(workspaces, name)}?`
     if (!(await isConfirmed(input, question))) return { data: { removed: [] }, text: 'Nothing removed.' }
-    return describeRemoved([await workspaces.delete(name, { signal: input.signal })])
+    return removeAll(input, workspaces, [name])
   },
 }
 
@@ -62,6 +63,7 @@ export const prune: WorkspaceCommand = {
   flags: {
     'older-than': { type: 'integer', description: 'Also those made more than so many days ago.' },
     yes: yesFlag,
+    force: forceFlag,
   },
   examples: [
     { command: 'holm ws prune', description: 'Remove what is merged, after a question.' },
@@ -73,9 +75,11 @@ export const prune: WorkspaceCommand = {
     if (done.length === 0) return { data: { removed: [] }, text: 'Nothing to remove.' }
     const question = `Remove the workspaces ${done.map(describeDone).join(', ')}?`
     if (!(await isConfirmed(input, question))) return { data: { removed: [] }, text: 'Nothing removed.' }
-    const removed: DeleteResult[] = []
-    for (const { name } of done) removed.push(await workspaces.delete(name, { signal: input.signal }))
-    return describeRemoved(removed)
+    return removeAll(
+      input,
+      workspaces,
+      done.map(({ name }) => name),
+    )
   },
 }
 
@@ -103,15 +107,48 @@ async function isConfirmed({ flags, terminal }: CommandInput, question: string):
   return flags['yes'] === true || terminal.confirm(question)
 }
 
-export function describeRemoved(removed: readonly DeleteResult[]): CommandResult {
+/** Removes what can be removed; one that cannot stops none of the others, and the exit code tells. */
+export async function removeAll(
+  { flags, signal }: CommandInput,
+  workspaces: Workspaces,
+  names: readonly string[],
+): Promise<CommandResult> {
+  const options = { signal, force: flags['force'] === true }
+  const [only] = names
+  if (only !== undefined && names.length === 1)
+    return describeRemoved([await workspaces.delete(only, options)])
+  const ends = await Promise.all(
+    names.map((name) => workspaces.delete(name, options).catch((error: unknown) => failureOf(name, error))),
+  )
+  return describeRemoved(ends)
+}
+
+interface Failure {
+  readonly name: string
+  readonly error: { readonly code: ErrorCode; readonly message: string; readonly hint?: string }
+}
+
+function failureOf(name: string, error: unknown): Failure {
+  if (!isHolmError(error)) throw error
+  const { code, message, hint } = error
+  return { name, error: { code, message, ...(hint !== undefined && { hint }) } }
+}
+
+function describeRemoved(ends: readonly (DeleteResult | Failure)[]): CommandResult {
+  const failed = ends.filter((end) => 'error' in end)
+  const removed = ends.filter((end) => !('error' in end))
+  const [first] = failed
   return {
-    data: { removed },
-    text: removed
-      .map(({ name, recovery }) =>
-        recovery === undefined
-          ? `${name} is removed`
-          : `${name} is removed; its work is kept: git switch -c ${name} ${recovery}`,
-      )
-      .join('\n'),
+    data: { removed, ...(first && { failed }) },
+    text: ends.map(lineOf).join('\n'),
+    ...(first && { exitCode: errorTable[first.error.code].exit }),
   }
+}
+
+function lineOf(end: DeleteResult | Failure): string {
+  if ('error' in end) return `${end.name} is left: ${end.error.message}`
+  const { name, recovery } = end
+  return recovery === undefined
+    ? `${name} is removed`
+    : `${name} is removed; its work is kept: git switch -c ${name} ${recovery}`
 }

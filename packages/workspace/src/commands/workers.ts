@@ -1,13 +1,13 @@
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { HolmError, errorTable } from '@holm/core'
 import type { CommandInput, CommandResult, FlagDefinition } from '@holm/core'
 import type { Workspaces } from '../api.ts'
 import { chooseWorkers, workersOf, type Worker } from '../workers/names.ts'
 import { runInWorkers, type RunEnd } from '../workers/run.ts'
 import { prepareImage, spawnWorkers, type Spawned } from '../workers/spawn.ts'
-import { textFlag, yesFlag, type WorkspaceCommand } from './command.ts'
+import { forceFlag, textFlag, yesFlag, type WorkspaceCommand } from './command.ts'
 import { createFlags, optionsOf } from './create.ts'
-import { describeRemoved } from './end.ts'
+import { removeAll } from './end.ts'
 
 const workersFlag = {
   type: 'string',
@@ -89,7 +89,7 @@ export const run: WorkspaceCommand = {
     output: {
       type: 'string',
       char: 'o',
-      description: 'Folder for what they say. Default .worktree/.runs/TIME.',
+      description: 'Folder for what they say. Default .runs/TIME beside the worktrees.',
     },
   },
   examples: [
@@ -101,13 +101,16 @@ export const run: WorkspaceCommand = {
   ],
   async run(input, workspaces) {
     const { workers, root } = await chosen(input, workspaces)
-    if (workers.length === 0) throw noWorkers(root)
+    const [first] = workers
+    if (first === undefined) throw noWorkers(root)
     const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-')
-    const output = resolve(input.cwd, textFlag(input, 'output') ?? join(root, '.worktree', '.runs', stamp))
+    const output = resolve(input.cwd, textFlag(input, 'output') ?? join(dirname(first.path), '.runs', stamp))
     const argv = input.rest.length === 1 ? ['/bin/sh', '-c', input.rest[0] ?? ''] : input.rest
     const parallel = input.flags['parallel'] === true
     const ends = await runInWorkers(input.host, workers, { argv, output, parallel, signal: input.signal })
-    return describeEnds(ends)
+    const result = describeEnds(ends)
+    // An interrupt is the command's own end, whatever the workers' were.
+    return input.signal.aborted ? { ...result, exitCode: errorTable.HOLM_INTERRUPTED.exit } : result
   },
 }
 
@@ -143,7 +146,7 @@ export const teardown: WorkspaceCommand = {
   summary: 'Remove the workers of this repository.',
   description:
     'As holm workspace delete does: what is neither merged nor pushed is kept by git under a name that is told.',
-  flags: { workers: workersFlag, yes: yesFlag },
+  flags: { workers: workersFlag, yes: yesFlag, force: forceFlag },
   examples: [{ command: 'holm teardown --yes', description: 'All of them, without a question.' }],
   async run(input, workspaces) {
     const { workers } = await chosen(input, workspaces)
@@ -154,7 +157,6 @@ export const teardown: WorkspaceCommand = {
       !(await input.terminal.confirm(`Remove the workers ${names.join(', ')}?`))
     )
       return { data: { removed: [] }, text: 'Nothing removed.' }
-    const removed = await Promise.all(names.map((name) => workspaces.delete(name, { signal: input.signal })))
-    return describeRemoved(removed)
+    return removeAll(input, workspaces, names)
   },
 }

@@ -70,9 +70,14 @@ async function runInWorker(
     await written
     return end((await process.exited).code, last.read())
   } catch (error) {
-    if (!isHolmError(error)) throw error
-    return end(undefined, `${error.code}: ${error.message}`)
+    // Also where its log could not be written: the others go on.
+    const code = isHolmError(error) ? error.code : isFull(error) ? 'HOLM_DISK_FULL' : 'HOLM_COMMAND_FAILED'
+    return end(undefined, `${code}: ${(error as Error).message}`)
   }
+}
+
+function isFull(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOSPC'
 }
 
 /** The last line of a stream that is not blank, without keeping the stream. */

@@ -39,7 +39,8 @@ export async function spawnWorkers(
 }
 
 function describeError(error: unknown): NonNullable<Spawned['error']> {
-  if (!isHolmError(error)) throw error
+  // A bug with one is no reason to leave the others half-made.
+  if (!isHolmError(error)) return { code: 'HOLM_BUG', message: (error as Error).message }
   return { code: error.code, message: error.message, ...(error.hint !== undefined && { hint: error.hint }) }
 }
 

@@ -1,5 +1,5 @@
-import { resolve } from 'node:path'
-import type { Base, EnvironmentSpec, SpecOverlay } from '../../spec.ts'
+import { join, posix, resolve } from 'node:path'
+import type { Base, BindMount, EnvironmentSpec, Mount, SpecOverlay } from '../../spec.ts'
 import { HolmError, isHolmError } from '../../errors.ts'
 import type { BaseInfo, Provider, Traits } from '../../provider.ts'
 import type { ProviderSelection, UpOptions } from '../../host-api.ts'
@@ -123,9 +123,24 @@ export async function withBaseInfo(
   return { ...completed, labels: plan.spec.labels }
 }
 
+function readonlyMounts({ mounts, origin }: EnvironmentSpec, paths: readonly string[] = []): Mount[] {
+  const project = mounts.filter(
+    (mount): mount is BindMount => mount.type === 'bind' && mount.source === origin.project,
+  )
+  return project.flatMap(({ source, target }) =>
+    paths.map((path): Mount => ({
+      type: 'bind',
+      source: join(source, path),
+      target: posix.join(target, path),
+      readonly: true,
+    })),
+  )
+}
+
 /** What the caller added wins over what the blueprint says. */
 export function withOverlay(spec: EnvironmentSpec, overlay: SpecOverlay = {}): EnvironmentSpec {
-  const { mounts = [], env, resources } = overlay
+  const { env, resources } = overlay
+  const mounts = [...readonlyMounts(spec, overlay.readonlyPaths), ...(overlay.mounts ?? [])]
   const targets = new Set(mounts.map(({ target }) => target))
   return {
     ...spec,
