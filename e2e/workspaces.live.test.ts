@@ -55,6 +55,26 @@ async function expectNothingLeft(before: readonly string[]): Promise<void> {
   expect(await listResidue(holm)).toEqual(before)
 }
 
+/** Says what could be written, below the worktree, the shared folder ($1) and the worktree's own in it ($2). */
+const attempts = `
+try() { said=$1; shift; "$@" 2>/dev/null && echo "$said"; }
+put() { echo x >>"$1"; }
+try 'a file of the worktree' put new.txt; rm -f new.txt
+try '.git' put .git
+try '.git by removal' rm -f .git
+try '.git by renaming' mv .git other
+try 'the configuration' put "$1/config"
+try 'the configuration by renaming' mv "$1/config" "$1/other"
+try 'a hook' put "$1/hooks/pre-commit"
+try 'another worktree' mkdir "$1/worktrees/other"
+try 'its shared folder' put "$2/commondir"
+try 'its place' put "$2/gitdir"
+try 'its place by renaming' mv "$2/gitdir" "$2/other"
+try 'its folder by renaming' mv "$2" "$1/other"
+try 'the index' touch "$2/index"
+try 'an object' mkdir "$1/objects/zz"; rmdir "$1/objects/zz"
+:`
+
 /** `create` that gets a signal in the moment its environment starts. */
 async function endAtStart(signal: NodeJS.Signals, code: number): Promise<void> {
   signalAtStep(holm, 'start', signal)
@@ -153,6 +173,22 @@ describe.each(subjects)('on $provider', (subject) => {
     if (reason !== undefined) ctx.skip(reason)
     const before = await begin(subject)
     await endAtStart('SIGINT', 130)
+    await expectNothingLeft(before)
+  })
+
+  test('what leads git on this machine cannot be changed inside', { timeout: 120_000 }, async (ctx) => {
+    const reason = subject.missing()
+    if (reason !== undefined) ctx.skip(reason)
+    const before = await begin(subject)
+    await expectCode(holm, ['ws', 'create', 'fix'], 0)
+    const shared = join(holm.project, '.git')
+    const { stdout } = await expectCode(
+      holm,
+      ['ws', 'exec', 'fix', '--', 'sh', '-c', attempts, 'sh', shared, join(shared, 'worktrees', 'fix')],
+      0,
+    )
+    expect(stdout).toBe('a file of the worktree\nthe index\nan object\n')
+    await expectCode(holm, ['ws', 'delete', 'fix', '--yes'], 0)
     await expectNothingLeft(before)
   })
 })

@@ -5,7 +5,7 @@ import { commands, pluginCommands } from './commands/index.ts'
 import { createGit } from './git.ts'
 import { configSchema, type WorkspaceConfig } from './options.ts'
 import type { WorkspaceRecord } from './record.ts'
-import { isRun, startServices, stopServices } from './services/runner.ts'
+import { isRun, startServices, stopServices, type Served } from './services/runner.ts'
 import { createWorkspaces } from './workspaces.ts'
 
 export type * from './api.ts'
@@ -26,13 +26,23 @@ const plugin: PluginDefinition<WorkspaceConfig> = definePlugin<WorkspaceConfig>(
       warnOfImages(api, served.environment)
       return startServices(served)
     })
-    api.hook('beforeStop', ({ served }) => (served === undefined ? undefined : stopServices(served)))
+    api.hook('beforeStop', ({ served }) => (served === undefined ? undefined : endServices(api, served)))
   },
 })
 
 function warnOfImages({ log }: PluginApi<WorkspaceConfig>, { services }: EnvironmentInfo): void {
   for (const { name } of services.filter((service) => !isRun(service)))
     log.warn(`service ${name} is made from an image, which is not run yet`)
+}
+
+/** An environment whose services cannot be ended one by one is stopped all the same: that ends them. */
+async function endServices({ log }: PluginApi<WorkspaceConfig>, served: Served): Promise<void> {
+  try {
+    await stopServices(served)
+  } catch (error) {
+    if (served.signal.aborted) throw error
+    log.warn(`services were not stopped in their order: ${(error as Error).message}`)
+  }
 }
 
 function createFor(

@@ -1,6 +1,7 @@
+import { isHolmError } from '@holm/core'
 import type { EnvironmentInfo } from '@holm/core'
 import type { WorkspaceInfo } from './api.ts'
-import { gitInside, type Git } from './git.ts'
+import { gitInside, type Git, type WorktreePlace } from './git.ts'
 import { placeOf } from './place.ts'
 import type { WorkspaceRecord } from './record.ts'
 import { statusOf } from './recovery.ts'
@@ -28,17 +29,27 @@ export async function infoOf(
   }
 }
 
+const nothing = { commit: undefined, changed: [], ahead: 0, behind: 0, merged: false }
+
 type Work = Pick<WorkspaceInfo, 'commit' | 'changed' | 'ahead' | 'behind' | 'merged' | 'problem'>
 
 async function workOf(git: Git, record: WorkspaceRecord): Promise<Work> {
-  const none = { commit: undefined, changed: [], ahead: 0, behind: 0, merged: false }
   if (record.phase === 'creating')
-    return { ...none, problem: `it is half-made: holm workspace delete ${record.name}` }
+    return { ...nothing, problem: `it is half-made: holm workspace delete ${record.name}` }
   const place = placeOf(record)
   if (place === undefined)
-    return { ...none, problem: `${record.path} is gone: holm workspace delete ${record.name}` }
+    return { ...nothing, problem: `${record.path} is gone: holm workspace delete ${record.name}` }
+  try {
+    return await readWork(git, record, place)
+  } catch (error) {
+    if (!isHolmError(error, 'HOLM_COMMAND_FAILED')) throw error
+    return { ...nothing, problem: `${error.message}: holm workspace delete ${record.name} keeps its files` }
+  }
+}
+
+async function readWork(git: Git, record: WorkspaceRecord, place: WorktreePlace): Promise<Work> {
   const { commit, changed } = await statusOf(gitInside(git, place), record.path)
-  if (commit === undefined) return { ...none, changed, problem: undefined }
+  if (commit === undefined) return { ...nothing, changed, problem: undefined }
   const [ahead = 0, behind = 0] = await distance(git, record, commit)
   const merged = ahead === 0 && commit !== record.start
   return { commit: commit.slice(0, 10), changed, ahead, behind, merged, problem: undefined }

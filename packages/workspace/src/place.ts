@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { HolmError } from '@holm/core'
 import type { WorktreePlace } from './git.ts'
@@ -21,6 +21,25 @@ function leadsTo(folder: string, path: string): boolean {
   } catch {
     return false
   }
+}
+
+/**
+ * Makes what git keeps of the worktree readable again, on the workspace's branch, when whoever works there has spoiled it: so that
+ * its files can still be kept. What was prepared for a commit is forgotten; the files are not touched.
+ */
+export function repairPlace(record: WorkspaceRecord): void {
+  const { commonDir, path, name, branch } = record
+  const gitDir = placeOf(record)?.gitDir ?? join(commonDir, 'worktrees', `${name}-${process.pid}`)
+  mkdirSync(gitDir, { recursive: true })
+  const files = {
+    HEAD: `ref: refs/heads/${branch}\n`,
+    commondir: '../..\n',
+    gitdir: `${join(path, '.git')}\n`,
+  }
+  for (const item of ['index', 'index.lock', 'HEAD.lock', ...Object.keys(files)])
+    rmSync(join(gitDir, item), { recursive: true, force: true })
+  // Never through a link that was put there.
+  for (const [item, text] of Object.entries(files)) writeFileSync(join(gitDir, item), text, { flag: 'wx' })
 }
 
 /** HOLM_WORKSPACE_NOT_FOUND for a worktree that is gone. */

@@ -10,7 +10,8 @@ import { assertWorkspaceName, branchOf } from './names.ts'
 import type { WorkspaceConfig } from './options.ts'
 import { createOverlay } from './overlay.ts'
 import type { WorkspaceRecord } from './record.ts'
-import { saveWork, unsavedWork } from './recovery.ts'
+import { placeOf, repairPlace } from './place.ts'
+import { saveWork, unsavedWork, type Unsaved } from './recovery.ts'
 import { findRepository, findStart, resolveRevision } from './repository.ts'
 import {
   addWorktree,
@@ -50,7 +51,7 @@ export function createWorkspaces(context: WorkspaceContext): Workspaces {
     diff: async (name, { stat = false } = {}) => diffWorkspace(git, find(name), stat),
     merge: (name, options) => records.hold(name, 'merge', () => mergeWorkspace(git, find(name), options)),
     delete: (name, options = {}) => records.hold(name, 'delete', () => remove(context, find(name), options)),
-    unsaved: async (name) => unsavedWork(git, find(name)),
+    unsaved: async (name) => unsavedAnyhow(context, find(name)),
     repositoryOf: async (folder) => (await findRepository(git, folder)).root,
     records: () => records.list(),
   }
@@ -252,7 +253,7 @@ async function remove(
   const { host, git, records } = context
   const { name } = record
   const { changed, commits, nested } = existsSync(record.repository)
-    ? await unsavedWork(git, record)
+    ? await unsavedAnyhow(context, record)
     : { changed: [], commits: 0, nested: [] }
   if (nested.length > 0 && !force) throw holdsRepositories(record, nested)
   const recovery = changed.length + commits === 0 ? undefined : await saveWork(git, record)
@@ -260,4 +261,17 @@ async function remove(
   await removeWorktree(git, record)
   records.remove(name)
   return { name, recovery }
+}
+
+/** Also of a worktree that git cannot read any more. */
+async function unsavedAnyhow({ git, log }: WorkspaceContext, record: WorkspaceRecord): Promise<Unsaved> {
+  if (existsSync(record.path) && placeOf(record) === undefined) repairPlace(record)
+  try {
+    return await unsavedWork(git, record)
+  } catch (error) {
+    if (!isHolmError(error, 'HOLM_COMMAND_FAILED')) throw error
+    log.warn(`git could not read the worktree of ${record.name}, which is repaired: ${error.message}`)
+    repairPlace(record)
+    return unsavedWork(git, record)
+  }
 }

@@ -190,3 +190,44 @@ it('claims folder and branch in one step each, and leaves what others made first
   await expect(claimPlaces(real, record)).rejects.toMatchObject({ code: 'HOLM_WORKSPACE_CONFLICT' })
   expect(existsSync(join(record.path, 'file'))).toBe(true)
 })
+
+it.each([
+  {
+    what: 'has no head',
+    spoil: (own: string) => rmSync(join(own, 'HEAD')),
+  },
+  {
+    what: 'has a broken index',
+    spoil: (own: string) => writeFileSync(join(own, 'index'), 'broken'),
+  },
+  {
+    what: 'has a head that leads elsewhere',
+    spoil: (own: string, other: string) => {
+      rmSync(join(own, 'HEAD'))
+      symlinkSync(other, join(own, 'HEAD'))
+    },
+  },
+  {
+    what: 'has gone',
+    spoil: (own: string) => rmSync(own, { recursive: true }),
+  },
+])('keeps the files of a worktree whose own data $what', async ({ spoil }) => {
+  const stage = await setStage()
+  const { workspaces, repository, git } = stage
+  const { path } = await workspaces.create('fix', { cwd: repository })
+  await workspaces.create('other', { cwd: repository })
+  stage.write(join(path, 'new.txt'), 'new\n')
+  const other = join(stage.folder, 'other file')
+  writeFileSync(other, 'untouched\n')
+  spoil(join(repository, '.git', 'worktrees', 'fix'), other)
+  await expect(workspaces.list()).resolves.toMatchObject([
+    { name: 'fix', problem: expect.stringContaining('holm workspace delete fix') },
+    { name: 'other', problem: undefined },
+  ])
+  const { recovery = '' } = await workspaces.delete('fix')
+  expect(git(repository, 'show', `${recovery}:new.txt`)).toBe('new')
+  expect(git(repository, 'show', `${recovery}:a b.txt`)).toBe('one')
+  expect(readFileSync(other, 'utf8')).toBe('untouched\n')
+  expect(existsSync(path)).toBe(false)
+  expect(git(repository, 'worktree', 'list').split('\n')).toHaveLength(2)
+})

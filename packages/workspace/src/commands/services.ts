@@ -1,6 +1,8 @@
 import { HolmError } from '@holm/core'
 import type { CommandInput, CommandResult, EnvironmentInfo, FlagDefinition } from '@holm/core'
-import { isRun, logOf, startServices, statusOf, stopServices, type Served } from '../services/runner.ts'
+import { isRun, startServices, statusOf, stopServices, type Served } from '../services/runner.ts'
+import { script } from '../services/inside.ts'
+import { tailLog } from '../services/scripts.ts'
 import type { WorkspaceCommand } from './command.ts'
 
 const environmentFlag = {
@@ -144,12 +146,8 @@ export const serviceLogs: WorkspaceCommand = {
   async run(input) {
     const { environment } = await enter(input)
     const [name = ''] = assertService(environment, input.args['service']) ?? []
-    const words = [
-      '-n',
-      String(input.flags['tail']),
-      ...(input.flags['follow'] === true ? ['-f'] : []),
-      logOf(name),
-    ]
-    return { data: null, next: ['exec', environment.name, '--no-tty', '--', 'tail', ...words] }
+    const words = ['-n', String(input.flags['tail']), ...(input.flags['follow'] === true ? ['-f'] : [])]
+    const { argv } = script(tailLog, [name, ...words])
+    return { data: null, next: ['exec', environment.name, '--no-tty', '--', ...argv] }
   },
 }

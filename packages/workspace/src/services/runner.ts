@@ -2,8 +2,8 @@ import { setTimeout } from 'node:timers/promises'
 import { HolmError, assertNotAborted } from '@holm/core'
 import type { EnvironmentInfo, HealthCheck, ServiceSpec } from '@holm/core'
 import { argvOf, probeHealth } from './health.ts'
-import { ask, script, type Exec } from './inside.ts'
-import { halt, launch, look, serviceFolder, supervisor } from './scripts.ts'
+import { ask, deadlineCode, script, type Exec } from './inside.ts'
+import { halt, launch, look, supervisor, tailLog } from './scripts.ts'
 import { parseLook, type ServiceStatus } from './state.ts'
 
 /** A running environment, and a way in. */
@@ -18,6 +18,32 @@ export interface Served {
 /** How long a service has to end after SIGTERM, tenths of a second. */
 const graceTenths = 100
 
+/** How long an environment has to say what became of its services. */
+const answerMs = 15_000
+
+function unanswered(
+  { name }: EnvironmentInfo,
+  { code, stderr }: { readonly code: number; readonly stderr: string },
+): HolmError {
+  if (code !== deadlineCode)
+    return new HolmError(
+      'HOLM_COMMAND_FAILED',
+      `the services of ${name} cannot be seen: ${stderr.trim() || `code ${code}`}`,
+      {
+        hint: `Look inside: holm shell ${name}`,
+        details: { environment: name, code },
+      },
+    )
+  return new HolmError(
+    'HOLM_TIMEOUT',
+    `${name} has not said within ${answerMs / 1000} s what its services do`,
+    {
+      hint: `It may hang or be frozen: holm status ${name}`,
+      details: { environment: name },
+    },
+  )
+}
+
 /** Services that are made from an image are not run yet. */
 export function isRun({ command }: ServiceSpec): boolean {
   return command !== undefined
@@ -26,7 +52,8 @@ export function isRun({ command }: ServiceSpec): boolean {
 export async function statusOf({ environment, exec }: Served): Promise<ServiceStatus[]> {
   const services = environment.services.filter(isRun)
   if (services.length === 0) return []
-  const { stdout } = await ask(exec, script(look, [serviceFolder]))
+  const { code, stdout, stderr } = await ask(exec, script(look, []), answerMs)
+  if (code !== 0) throw unanswered(environment, { code, stderr })
   return parseLook(stdout, services)
 }
 
@@ -72,10 +99,8 @@ async function startService(served: Served, service: ServiceSpec): Promise<void>
   const { exec } = served
   const { name, command, restart, env } = service
   if (command === undefined) return
-  const { code, stderr } = await ask(exec, {
-    ...script(launch, [supervisor, folderOf(name), markOf(name), restart, ...argvOf(command)]),
-    env,
-  })
+  const request = script(launch, [supervisor, name, markOf(name), restart, ...argvOf(command)])
+  const { code, stderr } = await ask(exec, { ...request, env }, answerMs)
   if (code !== 0)
     throw await failed(served, service, `it could not be started: ${stderr.trim() || `code ${code}`}`)
   await (service.healthCheck
@@ -123,7 +148,7 @@ async function failed(
   { name }: ServiceSpec,
   reason: string,
 ): Promise<HolmError> {
-  const { stdout } = await ask(exec, { argv: ['tail', '-n', String(shownLines), logOf(name)] })
+  const { stdout } = await ask(exec, script(tailLog, [name, '-n', String(shownLines)]), answerMs)
   const lines = stdout.trimEnd()
   return new HolmError(
     'HOLM_SERVICE_FAILED',
@@ -139,8 +164,12 @@ async function failed(
 export async function stopServices(served: Served, names?: readonly string[]): Promise<void> {
   const { environment, exec } = served
   const wanted = withDependents(environment.services, names)
-  for (const { name } of environment.services.filter(isRun).toReversed())
-    if (wanted.has(name)) await ask(exec, script(halt, [folderOf(name), markOf(name), String(graceTenths)]))
+  for (const { name } of environment.services.filter(isRun).toReversed()) {
+    if (!wanted.has(name)) continue
+    const request = script(halt, [name, markOf(name), String(graceTenths)])
+    const { code, stderr } = await ask(exec, request, graceTenths * 100 + answerMs)
+    if (code !== 0) throw unanswered(environment, { code, stderr })
+  }
 }
 
 function withDependents(
@@ -153,14 +182,6 @@ function withDependents(
   for (const { name, dependsOn } of services)
     if (dependsOn.some((needed) => wanted.has(needed))) wanted.add(name)
   return wanted
-}
-
-function folderOf(name: string): string {
-  return `${serviceFolder}/${name}`
-}
-
-export function logOf(name: string): string {
-  return `${folderOf(name)}/log`
 }
 
 function markOf(name: string): string {

@@ -3,8 +3,22 @@
  * names, folders and commands arrive as arguments.
  */
 
-/** Where services keep what is known of them: gone with the environment, and in no mount. */
-export const serviceFolder = '/tmp/.holm-services'
+/**
+ * Sets `root` to a folder below /tmp that belongs to who runs this, and to nobody else: everybody may write beside it, and what
+ * they put in its place (a link, a folder of theirs) is refused. Gone with the environment, and in no mount.
+ */
+export function privateFolder(name: string): string {
+  return `
+root=/tmp/.holm-${name}-$(id -u)
+mkdir -m 711 "$root" 2>/dev/null
+if [ -L "$root" ] || ! [ -d "$root" ] || ! [ -O "$root" ]; then
+  echo "holm: $root is not a folder of its own: somebody inside put it there; remove it" >&2
+  exit 1
+fi
+`
+}
+
+const place = privateFolder('services')
 
 /**
  * Keeps one service running. Arguments: folder, restart policy, then its argv. `$0` is how it is found again among
@@ -39,9 +53,9 @@ while :; do
 done
 `
 
-/** Leaves a supervisor behind. Arguments: its text, folder, mark, restart policy, then the service's argv. */
-export const launch = `
-text=$1; dir=$2; mark=$3; shift 3
+/** Leaves a supervisor behind. Arguments: its text, the service's name, mark, restart policy, then the service's argv. */
+export const launch = `${place}
+text=$1; dir=$root/$2; mark=$3; shift 3
 umask 077
 mkdir -p "$dir" || exit 1
 rm -f "$dir/state"
@@ -52,9 +66,9 @@ while [ ! -f "$dir/state" ] && [ "$n" -lt 100 ]; do n=$((n + 1)); sleep 0.05 2>/
 [ -f "$dir/state" ]
 `
 
-/** One line for each service that was ever started: name, whether its supervisor lives, and its last word. Argument: the folder. */
-export const look = `
-for dir in "$1"/*/; do
+/** One line for each service that was ever started: name, whether its supervisor lives, and its last word. */
+export const look = `${place}
+for dir in "$root"/*/; do
   [ -f "$dir/pid" ] || continue
   name=\${dir%/}; name=\${name##*/}
   pid=$(cat "$dir/pid"); alive=gone
@@ -63,9 +77,9 @@ for dir in "$1"/*/; do
 done
 `
 
-/** Ends a service: SIGTERM to its group, SIGKILL after so many tenths of a second. Arguments: folder, mark, tenths. */
-export const halt = `
-dir=$1; mark=$2; left=$3
+/** Ends a service: SIGTERM to its group, SIGKILL after so many tenths of a second. Arguments: the service's name, mark, tenths. */
+export const halt = `${place}
+dir=$root/$1; mark=$2; left=$3
 pid=$(cat "$dir/pid" 2>/dev/null) || exit 0
 mine() { [ -r "/proc/$pid/cmdline" ] && tr '\\0' ' ' <"/proc/$pid/cmdline" | grep -q "$mark "; }
 mine || exit 0
@@ -76,6 +90,12 @@ mine || exit 0
 [ -n "$child" ] && kill -KILL "-$child" 2>/dev/null
 kill -KILL "$pid" 2>/dev/null
 printf 'stopped 137 0 \\n' >"$dir/state"
+`
+
+/** The last lines of a service, in the words of tail. Arguments: the service's name, then tail's. */
+export const tailLog = `${place}
+name=$1; shift
+exec tail "$@" "$root/$name/log"
 `
 
 /** Every port that something listens on inside, in hexadecimal; IPv4 and IPv6. */

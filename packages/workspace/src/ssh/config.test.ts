@@ -38,3 +38,25 @@ it('adds one line to the user’s own file, once, and takes it out again without
   expect(withInclude(once, undefined)).toBe(own)
   expect(withInclude('', undefined)).toBe('')
 })
+
+it('lets no user of a blueprint write anything else into the configuration', () => {
+  const users = ['dev:staff', 'x\nProxyCommand touch /tmp/x', '-oProxyCommand=x', 'a b', '', '1000:1000']
+  const text = renderConfig({
+    hosts: users.map((user, index) => ({ name: `e${index}`, user })),
+    keys,
+    holm: ['holm'],
+    env: {},
+    forwardAgent: false,
+  })
+  const entries = text.slice(0, text.indexOf('Host holm.*')).split('\n').slice(1)
+  expect(entries.map((line) => line.trim()).filter((line) => line !== '')).toEqual([
+    'Host holm.e0 ws.e0',
+    'User dev',
+    'Host holm.e1 ws.e1',
+    'Host holm.e2 ws.e2',
+    'Host holm.e3 ws.e3',
+    'Host holm.e4 ws.e4',
+    'Host holm.e5 ws.e5',
+    'User 1000',
+  ])
+})

@@ -28,7 +28,7 @@ export function renderConfig({ hosts, keys, holm, env, forwardAgent }: ConfigInp
     '# Written by holm; `holm ssh-config` writes it again.',
     ...hosts.flatMap(({ name, user }) => [
       `Host ${prefixes.map((prefix) => prefix + name).join(' ')}`,
-      `  User ${user}`,
+      ...userLine(user),
     ]),
     `Host ${patterns}`,
     `  ProxyCommand ${proxy.map(quoteForShell).join(' ')} %n`,
@@ -41,6 +41,12 @@ export function renderConfig({ hosts, keys, holm, env, forwardAgent }: ConfigInp
     `  ForwardAgent ${forwardAgent ? 'yes' : 'no'}`,
     '',
   ].join('\n')
+}
+
+/** A blueprint says who it is, perhaps with a group, and may say anything: only a name gets into the user's configuration. */
+function userLine(user: string): string[] {
+  const [name = ''] = user.split(':')
+  return /^\w[\w.-]*$/.test(name) ? [`  User ${name}`] : []
 }
 
 /** ssh reads `%` as a token, and hands the line to the user's shell. */

@@ -1,10 +1,7 @@
-/** Where an environment keeps what sshd reads. */
-const folder = '/tmp/.holm-ssh'
+import { privateFolder } from '../services/scripts.ts'
 
 /** The only settings that hold: sshd reads no file of the environment. */
 const settings: readonly string[] = [
-  `HostKey=${folder}/host_key`,
-  `AuthorizedKeysFile=${folder}/authorized_keys`,
   'AuthenticationMethods=publickey',
   'PasswordAuthentication=no',
   'KbdInteractiveAuthentication=no',
@@ -40,11 +37,10 @@ if [ ! -x "$sshd" ]; then
   echo 'holm: sshd is not installed inside; add openssh-server to the packages of the blueprint' >&2
   exit 127
 fi
-dir=${folder}
-mkdir -p "$dir" && chmod 711 "$dir" || exit 1
+${privateFolder('ssh')}
 put() {
-  [ "$(cat "$dir/$1" 2>/dev/null)" = "$2" ] && return
-  printf '%s\\n' "$2" >"$dir/$1.$$" && chmod "$3" "$dir/$1.$$" && mv -f "$dir/$1.$$" "$dir/$1"
+  [ "$(cat "$root/$1" 2>/dev/null)" = "$2" ] && return
+  printf '%s\\n' "$2" >"$root/$1.$$" && chmod "$3" "$root/$1.$$" && mv -f "$root/$1.$$" "$root/$1"
 }
 put host_key "$HOLM_SSH_HOST_KEY" 600
 put authorized_keys "$HOLM_SSH_KEYS" 644
@@ -58,5 +54,5 @@ for name in $(env | sed -n -e 's/^\\(HOLM_[A-Za-z0-9_]*\\)=.*/\\1/p' -e 's/^\\(G
   passed="$passed \\"$name=$value\\""
 done
 [ -z "$passed" ] || set -- "$@" -o "SetEnv=$passed"
-exec "$sshd" -i -e -f /dev/null "$@"
+exec "$sshd" -i -e -f /dev/null -o "HostKey=$root/host_key" -o "AuthorizedKeysFile=$root/authorized_keys" "$@"
 `

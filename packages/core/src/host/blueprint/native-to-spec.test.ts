@@ -191,6 +191,8 @@ describe('services', () => {
       /a -> b -> a/,
     ],
     [{ a: { command: 'x', depends_on: ['a'] } }, 'HOLM_BLUEPRINT_CYCLE', /a -> a/],
+    [{ '../up': { command: 'x' } }, 'HOLM_BLUEPRINT_INVALID', /services\.\.\.\/up/],
+    [{ 'a b': { command: 'x' } }, 'HOLM_BLUEPRINT_INVALID', /needs a name of letters/],
     [{ a: {} }, 'HOLM_BLUEPRINT_INVALID', /neither a command nor an image/],
     [{ a: { command: ' ' } }, 'HOLM_BLUEPRINT_INVALID', /neither a command nor an image/],
     [

@@ -64,6 +64,8 @@ function orderServices(services: Services): string[] {
 function toService(name: string, service: BlueprintService): ServiceSpec {
   const { command, image, healthcheck } = service
   const hasCommand = command !== undefined && !isBlankCommand(command)
+  if (!/^[A-Za-z0-9][\w.-]{0,62}$/.test(name))
+    throw invalid(name, 'needs a name of letters, digits, ".", "_" and "-", up to 63 of them')
   if (!hasCommand && image === undefined) throw invalid(name, 'has neither a command nor an image')
   return {
     name,
