@@ -6,6 +6,9 @@ const conditions = ['holm-source', 'node', 'import', 'module', 'default']
 const resolve = { conditions }
 const ssr = { resolve: { conditions, externalConditions: conditions } }
 
+// With real daemons, in the whole run alone: it tells which tests needed it. Nowhere else is a second try hidden.
+const retry = Number(process.env['HOLM_TEST_RETRY'] ?? 0)
+
 const live = ['packages/*/test/**/*.live.test.ts', 'e2e/**/*.test.ts']
 
 export default defineConfig({
@@ -43,6 +46,7 @@ export default defineConfig({
           name: 'live',
           include: live,
           exclude: ['**/node_modules/**', 'e2e/machine/**'],
+          retry,
           testTimeout: 120_000,
           hookTimeout: 180_000,
           // Engines share one kernel: two files at a time keep timings honest on small machines.
@@ -56,6 +60,7 @@ export default defineConfig({
           name: 'machine',
           include: ['e2e/machine/**/*.test.ts'],
           exclude: ['**/node_modules/**'],
+          retry,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           // What is compared is the whole machine: nothing else runs meanwhile.

@@ -15,9 +15,9 @@ import { prepareMachine } from './machine.ts'
 import { prepareForeignRootfs, prepareProvisionedRootfs, prepareRootfs } from './rootfs.ts'
 import { compareConformance } from './conformance.ts'
 import { conformancePage, conformanceRecord, conformanceRun, readConformance } from './conformance-files.ts'
-import { concludeRun, describeSkips, type Totals } from './totals.ts'
+import { concludeRun, describeSkips, describeUnsteady, type Totals } from './totals.ts'
 
-const nothing: Totals = { passed: 0, failed: 0, skipped: [] }
+const nothing: Totals = { passed: 0, failed: 0, skipped: [], unsteady: [] }
 
 async function main(): Promise<number> {
   const checks = await runSteps(listStaticSteps())
@@ -25,6 +25,7 @@ async function main(): Promise<number> {
   const totals = await withRuntimes(runTests)
   const drift = listDrift()
   for (const line of describeSkips(totals.skipped)) console.log(line)
+  for (const line of describeUnsteady(totals.unsteady)) console.log(line)
   for (const { name } of failedChecks) console.log(`failed check: ${name}`)
   for (const line of drift) console.log(`failed check: ${conformancePage} (run pnpm record): ${line}`)
   const { line, exitCode } = concludeRun(totals, failedChecks.length + (drift.length > 0 ? 1 : 0))
@@ -81,7 +82,7 @@ async function runTests(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<To
   const reporters = ['--reporter=default', '--reporter=./scripts/testing/totals-reporter.ts']
   const code = await runVitest(
     [...reporters, ...process.argv.slice(2)],
-    { ...env, HOLM_TEST_TOTALS: file, HOLM_TEST_CONFORMANCE: conformanceRun },
+    { ...env, HOLM_TEST_TOTALS: file, HOLM_TEST_CONFORMANCE: conformanceRun, HOLM_TEST_RETRY: '1' },
     signal,
   )
   const totals = readTotals(file)

@@ -3,7 +3,7 @@ import { relative } from 'node:path'
 import type { Reporter, TestCase, TestModule } from 'vitest/node'
 import { root } from '../root.ts'
 import { collectConformance, type ConformanceTest } from './conformance.ts'
-import type { Skip, Totals } from './totals.ts'
+import type { Skip, Totals, Unsteady } from './totals.ts'
 
 /** Writes what `npm test` needs for its last line. vitest's own JSON leaves out why a test was skipped. */
 export default class TotalsReporter implements Reporter {
@@ -41,6 +41,16 @@ function sumUp(modules: readonly TestModule[], outsideErrors: number): Totals {
     passed: count(tests, 'passed'),
     failed: count(tests, 'failed') + count(tests, 'pending') + brokenFiles + outsideErrors,
     skipped: tests.filter((test) => test.result().state === 'skipped').map(describeSkip),
+    unsteady: tests.filter((test) => test.diagnostic()?.flaky === true).map(describeUnsteadyTest),
+  }
+}
+
+function describeUnsteadyTest(test: TestCase): Unsteady {
+  const [first] = test.result().errors ?? []
+  return {
+    file: relative(root, test.module.moduleId),
+    name: test.fullName,
+    error: (first?.message ?? 'no reason given').split('\n')[0] ?? '',
   }
 }
 

@@ -1,17 +1,17 @@
 import { expect, it } from 'vitest'
-import { concludeRun, describeSkips } from './totals.ts'
+import { concludeRun, describeSkips, describeUnsteady } from './totals.ts'
 
 it('fails when a test or a check failed, and when nothing ran', () => {
-  expect(concludeRun({ passed: 3, failed: 0, skipped: [] }, 0)).toEqual({
+  expect(concludeRun({ passed: 3, failed: 0, skipped: [], unsteady: [] }, 0)).toEqual({
     line: '3 passed, 0 failed, 0 skipped',
     exitCode: 0,
   })
-  expect(concludeRun({ passed: 3, failed: 1, skipped: [] }, 0).exitCode).toBe(1)
-  expect(concludeRun({ passed: 3, failed: 0, skipped: [] }, 2)).toEqual({
+  expect(concludeRun({ passed: 3, failed: 1, skipped: [], unsteady: [] }, 0).exitCode).toBe(1)
+  expect(concludeRun({ passed: 3, failed: 0, skipped: [], unsteady: [] }, 2)).toEqual({
     line: '3 passed, 2 failed, 0 skipped',
     exitCode: 1,
   })
-  expect(concludeRun({ passed: 0, failed: 0, skipped: [] }, 0).exitCode).toBe(1)
+  expect(concludeRun({ passed: 0, failed: 0, skipped: [], unsteady: [] }, 0).exitCode).toBe(1)
 })
 
 it('lists skipped tests once per file and reason', () => {
@@ -20,5 +20,11 @@ it('lists skipped tests once per file and reason', () => {
   expect(describeSkips(skips)).toEqual([
     'skipped 2 in a.test.ts: no docker (one; two)',
     'skipped 1 in a.test.ts: to do (three)',
+  ])
+})
+
+it('names what passed only when it was run again', () => {
+  expect(describeUnsteady([{ file: 'a.test.ts', name: 'one', error: 'Error: late' }])).toEqual([
+    'passed only when run again: a.test.ts (one): Error: late',
   ])
 })

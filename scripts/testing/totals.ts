@@ -4,10 +4,20 @@ export interface Skip {
   readonly reason: string
 }
 
+/** A test that failed and passed when it was run once more: something in it, or in holm, is left to chance. */
+export interface Unsteady {
+  readonly file: string
+  readonly name: string
+  /** Why it failed the first time, one line. */
+  readonly error: string
+}
+
 export interface Totals {
   readonly passed: number
   readonly failed: number
   readonly skipped: readonly Skip[]
+  /** Counted as passed, too. */
+  readonly unsteady: readonly Unsteady[]
 }
 
 /** One line for all tests of a file that were skipped for the same reason, so that the list stays readable. */
@@ -18,6 +28,10 @@ export function describeSkips(skipped: readonly Skip[]): string[] {
     const more = skips.length > names.length ? `, and ${skips.length - names.length} more` : ''
     return `skipped ${skips.length} in ${title} (${names.join('; ')}${more})`
   })
+}
+
+export function describeUnsteady(unsteady: readonly Unsteady[]): string[] {
+  return unsteady.map(({ file, name, error }) => `passed only when run again: ${file} (${name}): ${error}`)
 }
 
 /** The last line of `npm test`. A run without tests has not shown anything, so it is no success. */
