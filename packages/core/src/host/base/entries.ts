@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HolmError } from '../../errors.ts'
 import { createFolder, unreadableError } from '../config/paths.ts'
@@ -61,10 +62,7 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
 
 /** Undefined when there is no file; HOLM_BASE_INVALID when it holds no JSON object. */
 export async function readJson<T>(path: string): Promise<T | undefined> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw new HolmError('HOLM_CONFIG_UNREADABLE', `${path} cannot be read`, { cause: error })
-  })
+  const text = readText(path)
   if (text === undefined) return undefined
   try {
     const value = JSON.parse(text) as T
@@ -89,6 +87,16 @@ export async function findEntry(folder: string, names: readonly string[]): Promi
     if (entry) return entry
   }
   return undefined
+}
+
+/** At once: promises of files start threads, which a command of a moment has no other use for. */
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new HolmError('HOLM_CONFIG_UNREADABLE', `${path} cannot be read`, { cause: error })
+  }
 }
 
 /** All entries, by name. A damaged one is left out: it must not hide the others. */

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { HolmError } from '../../errors.ts'
 import type { Runner } from '../../process.ts'
 
@@ -46,7 +46,8 @@ export function fileOf(source: BlueprintSource): string {
 /** Reads a blueprint's text; a folder or an unreadable file is HOLM_BLUEPRINT_NOT_FOUND with the reason. */
 export async function readSource(source: BlueprintSource): Promise<string> {
   try {
-    return await readFile(fileOf(source), 'utf8')
+    // At once: promises of files start threads, which a command of a moment has no other use for.
+    return readFileSync(fileOf(source), 'utf8')
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     throw new HolmError(

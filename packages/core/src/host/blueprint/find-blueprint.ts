@@ -1,4 +1,5 @@
-import { readdir, stat } from 'node:fs/promises'
+import { statSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { HolmError } from '../../errors.ts'
 import { builtinPath, listBuiltinNames } from './builtins.ts'
@@ -119,7 +120,7 @@ function foundFile(path: string, cwd: string): FoundBlueprint {
 
 export async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
   try {
-    return (await stat(path)).isDirectory() ? 'folder' : 'file'
+    return statSync(path).isDirectory() ? 'folder' : 'file'
   } catch {
     return undefined
   }
