@@ -13,6 +13,12 @@ describe('parseOptions', () => {
     expect(options).toMatchObject({ runs: 3, warmups: 0, save: false })
   })
 
+  it('takes all suites of a group', () => {
+    const names = parseOptions(['workspaces']).suites.map(({ name }) => name)
+    expect(names).toEqual(expect.arrayContaining(['workspaces-leases', 'workspaces-ports']))
+    expect(names.every((name) => name.startsWith('workspaces'))).toBe(true)
+  })
+
   it.each([
     [['nothing'], 'no suite nothing; there are version,'],
     [['--runs', '0'], '--runs 0 is not a whole number of at least 1'],

@@ -22,7 +22,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
       save: { type: 'boolean', default: true },
     },
   })
-  const chosen = positionals.length === 0 ? suites : positionals.map((name) => findSuite(name))
+  const chosen = positionals.length === 0 ? suites : positionals.flatMap((name) => findSuites(name))
   return {
     suites: chosen,
     runs: parseCount('runs', values.runs, 1),
@@ -31,9 +31,13 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
   }
 }
 
-function findSuite(name: string): Suite {
-  const suite = suites.find((each) => each.name === name)
-  if (suite) return suite
+/** Words that name several suites: all that begin so. */
+const groups: ReadonlySet<string> = new Set(['workspaces'])
+
+function findSuites(name: string): readonly Suite[] {
+  const isMember = (each: Suite): boolean => groups.has(name) && each.name.startsWith(`${name}-`)
+  const found = suites.filter((each) => each.name === name || isMember(each))
+  if (found.length > 0) return found
   throw new Error(`no suite ${name}; there are ${suites.map((each) => each.name).join(', ')}`)
 }
 

@@ -9,6 +9,8 @@ import { sandbox } from './sandbox.ts'
 import type { Suite } from './suite.ts'
 import { coldUp, warmUp } from './up.ts'
 import { version } from './version.ts'
+import { leases } from './workspaces-leases.ts'
+import { forward } from './workspaces-ports.ts'
 
 export type { Suite } from './suite.ts'
 
@@ -28,4 +30,6 @@ export const suites: readonly Suite[] = [
   golden,
   clones,
   restored,
+  leases,
+  forward,
 ]

@@ -37,6 +37,7 @@ export const environment: EnvironmentInfo = {
   startedAt: '2026-01-01T00:00:01.000Z',
   reason: undefined,
   ports: [{ container: 80, host: 8080, hostIp: '127.0.0.1', protocol: 'tcp' }],
+  address: '172.17.0.2',
   limits: [{ name: 'memory', value: 2 ** 30, enforcedBy: 'cgroup v2 memory' }],
   user: 'dev',
   workdir: '/workspace',

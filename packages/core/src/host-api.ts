@@ -8,6 +8,7 @@ import type { ErrorCode } from './errors.ts'
 import type { HolmEvent, StoredEvent } from './events.ts'
 import type { HookName } from './hooks.ts'
 import type { PluginKind } from './plugin.ts'
+import type { PortsApi } from './ports-api.ts'
 import type { Process } from './process.ts'
 
 /** Common to every host call. */
@@ -73,6 +74,8 @@ export interface EnvironmentInfo {
   readonly startedAt: string | undefined
   readonly reason: string | undefined
   readonly ports: readonly PortBinding[]
+  /** As in `EnvironmentState`. */
+  readonly address: string | undefined
   readonly limits: readonly AppliedLimit[]
   readonly user: string | undefined
   readonly workdir: string | undefined
@@ -248,6 +251,7 @@ export interface HostApi extends CopiesApi {
     list(): Promise<readonly (Omit<CommandDefinition, 'run'> & { readonly plugin: string })[]>
     load(id: string): Promise<CommandDefinition>
   }
+  readonly ports: PortsApi
   doctor(options?: CallOptions): Promise<readonly DoctorCheck[]>
   /** What plugins added with `api.method`, already bound to this host. */
   readonly methods: Readonly<Record<string, (...args: never[]) => unknown>>

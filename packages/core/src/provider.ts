@@ -166,6 +166,11 @@ export interface EnvironmentState {
   readonly labels: Readonly<Record<string, string>>
   /** Empty unless it runs. */
   readonly ports: readonly PortBinding[]
+  /**
+   * Address under which this machine reaches what listens inside, as the runtime knows it; '127.0.0.1' where what listens inside
+   * listens on this machine. Absent: it has none, it does not run, or it was listed, not inspected.
+   */
+  readonly address?: string
   /** What was asked for, with what enforces it; it may be empty while nothing runs. */
   readonly limits: readonly AppliedLimit[]
 }

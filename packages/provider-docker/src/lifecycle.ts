@@ -8,6 +8,7 @@ import { ignoreMissing } from './images.ts'
 import { matchUser } from './match-user.ts'
 import { containerName, label, volumeName } from './names.ts'
 import { releaseNetwork } from './networks.ts'
+import { addressHere } from './address.ts'
 import { absentState, parseInspect, parseListed } from './parse.ts'
 
 export interface Target {
@@ -20,7 +21,9 @@ export async function inspectEnvironment({ engine, name, ctx }: Target): Promise
   return engine.use({ ctx, action: `inspect ${name}` }, async (docker, abortSignal) => {
     try {
       const info = await docker.getContainer(containerName(engine.namespace, name)).inspect({ abortSignal })
-      return isOurs(info, engine) ? parseInspect(info, name) : absentState(name)
+      if (!isOurs(info, engine)) return absentState(name)
+      const address = addressHere(info, engine.readText)
+      return { ...parseInspect(info, name), ...(address !== undefined && { address }) }
     } catch (error) {
       ignoreMissing(error)
       return absentState(name)

@@ -26,6 +26,7 @@ export function stateOf(record: SandboxRecord, ports: readonly PortBinding[] = [
     ...(reason === undefined ? {} : { reason }),
     labels: record.labels,
     ports: live ? ports : [],
+    ...(live && record.network !== 'none' ? { address: '127.0.0.1' } : {}),
     limits: live ? (record.holder?.limits ?? []) : [],
   }
 }

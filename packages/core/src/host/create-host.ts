@@ -13,6 +13,7 @@ import { execIn } from './environment/exec.ts'
 import { readLogs, startEnvironment, statusOf, stopEnvironment } from './environment/manage.ts'
 import { listEnvironments } from './environment/reconcile.ts'
 import { up } from './environment/up.ts'
+import { createPortsApi } from './ports/leases.ts'
 import { isDamaged } from './state/index.ts'
 
 /** The whole of holm as an object. Nothing is asked, opened or imported that the call at hand does not need. */
@@ -46,6 +47,7 @@ function createApi(host: HostContext, close: () => Promise<void>): HostApi {
     plugins: createPluginsApi(host),
     commands: { list: () => host.registry.commands(), load: (id) => host.registry.loadCommand(id) },
     doctor: (options = {}) => checkMachine(host, providers, options),
+    ports: createPortsApi(host),
     methods: {},
     close,
   }

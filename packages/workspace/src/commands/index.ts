@@ -2,6 +2,7 @@ import type { PluginCommand, WorkspaceCommand } from './command.ts'
 import { create } from './create.ts'
 import { merge, prune, remove } from './end.ts'
 import { exec, logs, shell, start, stop } from './enter.ts'
+import { portForward, portOpen } from './forward.ts'
 import { diff, list, show } from './look.ts'
 import { portList, proxy } from './ports.ts'
 import { serviceList, serviceLogs, serviceRestart, serviceStart, serviceStop } from './services.ts'
@@ -28,13 +29,14 @@ export const commands: readonly WorkspaceCommand[] = [
   serviceRestart,
   serviceLogs,
   portList,
+  portForward,
   proxy,
   spawn,
   run,
   teardown,
 ]
 
-export const pluginCommands: readonly PluginCommand[] = [sshConfig, sshProxy]
+export const pluginCommands: readonly PluginCommand[] = [portOpen, sshConfig, sshProxy]
 
 /** What the manifest lists. */
 export const tables = [...commands, ...pluginCommands].map(({ run: _run, ...table }) => table)

@@ -14,25 +14,36 @@ async function running({
 export const portList: WorkspaceCommand = {
   id: 'port list',
   aliases: ['port ls'],
-  summary: 'List the ports of all running environments, with what has them.',
+  summary: 'List the ports of all running environments, with what has them, and those that are forwarded.',
   examples: [{ command: 'holm port list', description: 'Where everything answers.' }],
   async run(input) {
-    const all = (await running(input)).flatMap(({ name, ports, services }) =>
+    const published = (await running(input)).flatMap(({ name, ports, services }) =>
       ports.map((port) => ({
         environment: name,
         service:
           services.find((service) => service.ports.some(({ container }) => container === port.container))
             ?.name ?? null,
         ...port,
+        forward: false,
       })),
     )
+    const forwards = input.host.ports.leases().map(({ environment, container, port: host }) => ({
+      environment,
+      service: null,
+      container,
+      host,
+      hostIp: '127.0.0.1',
+      protocol: 'tcp' as const,
+      forward: true,
+    }))
+    const all = [...published, ...forwards]
     return {
       data: all,
       table: {
         columns: ['environment', 'service', 'inside', 'here', 'protocol'],
-        rows: all.map(({ environment, service, container, host, hostIp, protocol }) => [
+        rows: all.map(({ environment, service, container, host, hostIp, protocol, forward }) => [
           environment,
-          service ?? '',
+          service ?? (forward ? '(forwarded)' : ''),
           String(container),
           `${hostIp}:${host}`,
           protocol,

@@ -10,6 +10,7 @@ import { assertEnvironmentName } from '../blueprint/environment-name.ts'
 import type { HostContext } from '../context.ts'
 import { abandonAfter } from '../environment/abandon.ts'
 import { assignPorts } from '../environment/assign-ports.ts'
+import { portsTaken } from '../ports/leases.ts'
 import { infoOf } from '../environment/info.ts'
 import { labelsOf } from '../environment/labels.ts'
 import { runLifecycle } from '../environment/lifecycle.ts'
@@ -223,8 +224,7 @@ async function leasePorts(
   if (!mapsPorts || spec.ports.length === 0) return spec
   return host.state.locks.holdWaiting('@ports', 'choosing ports', async () => {
     const range = { first: host.config.values['ports.first'], last: host.config.values['ports.last'] }
-    const records = host.state.records.list().filter(({ name }) => name !== draft.name)
-    const assigned = await assignPorts(spec, { range, records })
+    const assigned = await assignPorts(spec, { range, taken: portsTaken(host.state, draft.name) })
     host.state.records.put({ ...draft, details: { ...draft.details, spec: assigned } })
     return assigned
   })

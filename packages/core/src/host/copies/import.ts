@@ -9,6 +9,7 @@ import type { EnvironmentSpec, Mount } from '../../spec.ts'
 import { assertEnvironmentName, slugify } from '../blueprint/environment-name.ts'
 import type { HostContext } from '../context.ts'
 import { assignPorts } from '../environment/assign-ports.ts'
+import { portsTaken } from '../ports/leases.ts'
 import { labelsOf } from '../environment/labels.ts'
 import { misfits, needsOf, selectProvider } from '../environment/select-provider.ts'
 import { hashSpec } from '../blueprint/index.ts'
@@ -216,7 +217,7 @@ async function complete(
 function lease(host: HostContext, spec: EnvironmentSpec): Promise<EnvironmentSpec> {
   const range = { first: host.config.values['ports.first'], last: host.config.values['ports.last'] }
   return host.state.locks.holdWaiting('@ports', 'choosing ports', () =>
-    assignPorts(spec, { range, records: host.state.records.list() }),
+    assignPorts(spec, { range, taken: portsTaken(host.state) }),
   )
 }
 

@@ -2,7 +2,6 @@ import { createServer, type AddressInfo } from 'node:net'
 import { createSpec } from '@holm/testkit'
 import { expect, it } from 'vitest'
 import type { PortRequest } from '../../spec.ts'
-import type { EnvironmentRecord } from '../state/index.ts'
 import { assertPortsFree, assignPorts } from './assign-ports.ts'
 
 const request = (container: number, host?: number): PortRequest => ({
@@ -13,21 +12,9 @@ const request = (container: number, host?: number): PortRequest => ({
 })
 const range = { first: 32_800, last: 32_803 }
 const always = async (): Promise<boolean> => true
-const owner = (...ports: PortRequest[]): EnvironmentRecord => ({
-  namespace: 'holm',
-  name: 'other',
-  provider: 'memory',
-  phase: 'ready',
-  project: '/',
-  source: '/',
-  hash: '',
-  createdAt: '',
-  details: { blueprint: 'other', spec: createSpec({ ports }) },
-})
-
 it('fills in what was left open, around what others have and what this one names itself', async () => {
   const spec = createSpec({ ports: [request(80), request(81, 32_801), request(82)] })
-  const { ports } = await assignPorts(spec, { range, records: [owner(request(9, 32_800))], isFree: always })
+  const { ports } = await assignPorts(spec, { range, taken: [32_800], isFree: always })
   expect(ports.map(({ host }) => host)).toEqual([32_802, 32_801, 32_803])
 })
 
@@ -37,11 +24,11 @@ it('passes over a port that somebody listens on', async () => {
   const { port } = server.address() as AddressInfo
   const assigned = await assignPorts(createSpec({ ports: [request(80)] }), {
     range: { first: port, last: port + 50 },
-    records: [],
+    taken: [],
   })
   expect(assigned.ports[0]?.host).toBeGreaterThan(port)
   await expect(
-    assignPorts(createSpec({ ports: [request(80)] }), { range: { first: port, last: port }, records: [] }),
+    assignPorts(createSpec({ ports: [request(80)] }), { range: { first: port, last: port }, taken: [] }),
   ).rejects.toMatchObject({
     code: 'HOLM_PORT_TAKEN',
   })
@@ -50,7 +37,7 @@ it('passes over a port that somebody listens on', async () => {
 
 it('changes nothing where nothing was left open', async () => {
   const spec = createSpec({ ports: [request(80, 8080)] })
-  await expect(assignPorts(spec, { range, records: [], isFree: async () => false })).resolves.toBe(spec)
+  await expect(assignPorts(spec, { range, taken: [], isFree: async () => false })).resolves.toBe(spec)
 })
 
 it('names the port of this machine that somebody has, where nothing maps ports', async () => {

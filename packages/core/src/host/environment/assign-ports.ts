@@ -2,7 +2,6 @@ import { createServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { HolmError } from '../../errors.ts'
 import type { EnvironmentSpec, PortRequest } from '../../spec.ts'
-import type { EnvironmentRecord } from '../state/index.ts'
 
 export interface PortRange {
   readonly first: number
@@ -11,8 +10,8 @@ export interface PortRange {
 
 export interface AssignPortsInput {
   readonly range: PortRange
-  /** Every environment's record: what they have is not given away while they are stopped. */
-  readonly records: readonly EnvironmentRecord[]
+  /** What others have, those that are stopped included: it is not given away. */
+  readonly taken: Iterable<number>
   /** Absent: asks the system by binding. */
   readonly isFree?: (port: number, address: string) => Promise<boolean>
 }
@@ -23,14 +22,15 @@ export interface AssignPortsInput {
  */
 export async function assignPorts(spec: EnvironmentSpec, input: AssignPortsInput): Promise<EnvironmentSpec> {
   if (spec.ports.every((port) => port.host !== undefined)) return spec
-  const taken = new Set([...portsOf(spec), ...input.records.flatMap(({ details }) => portsOf(details.spec))])
+  const taken = new Set([...portsOf(spec), ...input.taken])
   const ports: PortRequest[] = []
   for (const port of spec.ports)
     ports.push(port.host === undefined ? { ...port, host: await takePort(port, taken, input) } : port)
   return { ...spec, ports }
 }
 
-function portsOf(spec: EnvironmentSpec | undefined): number[] {
+/** Those of this machine that it names. */
+export function portsOf(spec: EnvironmentSpec | undefined): number[] {
   return (spec?.ports ?? []).flatMap(({ host }) => (host === undefined ? [] : [host]))
 }
 
@@ -54,7 +54,8 @@ async function takePort(
   )
 }
 
-function canBind(port: number, host: string): Promise<boolean> {
+/** Whether nobody listens there. */
+export function canBind(port: number, host: string): Promise<boolean> {
   const server = createServer()
   return new Promise((resolve) => {
     server.once('error', () => resolve(false))

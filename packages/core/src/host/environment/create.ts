@@ -5,6 +5,7 @@ import type { EnvironmentSpec } from '../../spec.ts'
 import { provision } from '../provision/index.ts'
 import { catalogue } from '../base/index.ts'
 import type { HostContext } from '../context.ts'
+import { portsTaken } from '../ports/leases.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 import { abandonAfter, reactionMs } from './abandon.ts'
@@ -148,7 +149,7 @@ async function reservePorts(
   if (spec.ports.every((port) => port.host !== undefined)) return spec
   return host.state.locks.holdWaiting('@ports', 'choosing ports', async () => {
     const range = { first: host.config.values['ports.first'], last: host.config.values['ports.last'] }
-    const assigned = await assignPorts(spec, { range, records: host.state.records.list() })
+    const assigned = await assignPorts(spec, { range, taken: portsTaken(host.state) })
     host.state.records.put({ ...draft, details: detailsOf(plan, assigned, undefined) })
     return assigned
   })

@@ -17,6 +17,7 @@ export function infoOf(state: EnvironmentState, record: EnvironmentRecord): Envi
     startedAt: state.startedAt,
     reason: state.reason,
     ports: state.ports,
+    address: state.address,
     limits: state.limits,
     user: record.details.user,
     workdir: record.details.workdir,

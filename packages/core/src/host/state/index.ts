@@ -1,6 +1,7 @@
 import { damageOf, openDatabase, syncDatabase } from './database.ts'
 import { createEventLog, type EventLog } from './event-log.ts'
 import type { ImageRecord, RestoreJournal, SnapshotRecord } from './copies.ts'
+import type { LeaseRecord } from '../ports/leases.ts'
 import { createItems, type Items } from './items.ts'
 import { createLocks, type Locks } from './locks.ts'
 import { createRecords, type Records } from './records.ts'
@@ -16,6 +17,8 @@ export interface State {
   readonly images: Items<ImageRecord>
   readonly snapshots: Items<SnapshotRecord>
   readonly journals: Items<RestoreJournal>
+  /** Ports of running programs; key: the port. */
+  readonly leases: Items<LeaseRecord>
   /** Documents of a plugin's own. */
   readonly itemsOf: <T>(kind: string) => Items<T>
   readonly fresh: boolean
@@ -38,6 +41,7 @@ export function openState(path: string, namespace: string, options: { suspect?: 
     images: createItems(database, namespace, 'image'),
     snapshots: createItems(database, namespace, 'snapshot'),
     journals: createItems(database, namespace, 'journal'),
+    leases: createItems(database, namespace, 'port-lease'),
     itemsOf: (kind) => createItems(database, namespace, kind),
     fresh: opened.fresh,
     backup: opened.backup,
