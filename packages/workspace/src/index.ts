@@ -1,6 +1,7 @@
 import { definePlugin } from '@holm/core'
 import type { EnvironmentInfo, HostApi, PluginApi, PluginDefinition } from '@holm/core'
 import type { Workspaces } from './api.ts'
+import { withDefault } from './commands/default.ts'
 import { commands, pluginCommands } from './commands/index.ts'
 import { createGit } from './git.ts'
 import { configSchema, type WorkspaceConfig } from './options.ts'
@@ -18,9 +19,20 @@ const plugin: PluginDefinition<WorkspaceConfig> = definePlugin<WorkspaceConfig>(
   configSchema,
   setup(api) {
     const open = (host: HostApi): Workspaces => createFor(api, host)
-    for (const command of commands)
-      api.command({ ...command, run: (input) => command.run(input, open(input.host)) })
-    for (const command of pluginCommands) api.command({ ...command, run: (input) => command.run(input, api) })
+    for (const command of commands) {
+      const { run } = command
+      api.command({
+        ...command,
+        run: async (input) => run(withDefault(input, command, api.env), open(input.host)),
+      })
+    }
+    for (const command of pluginCommands) {
+      const { run } = command
+      api.command({
+        ...command,
+        run: async (input) => run(withDefault(input, command, api.env), api, open(input.host)),
+      })
+    }
     api.method('workspaces', open)
     api.hook('beforeReady', (served) => {
       warnOfImages(api, served.environment)

@@ -16,13 +16,20 @@ export interface WorkspaceCommand extends Omit<CommandDefinition, 'run'> {
 
 /** The same for a command that needs the plugin's own folder and configuration. */
 export interface PluginCommand extends Omit<CommandDefinition, 'run'> {
-  run(input: CommandInput, api: PluginApi<WorkspaceConfig>): Promise<CommandResult>
+  run(input: CommandInput, api: PluginApi<WorkspaceConfig>, workspaces: Workspaces): Promise<CommandResult>
 }
 
 export const nameArg = {
   name: 'name',
   description: 'Name of the workspace.',
   required: true,
+  completes: 'environment',
+} as const satisfies ArgDefinition
+
+/** The same where the workspace of this shell is meant without one: see default.ts. */
+export const defaultNameArg = {
+  name: 'name',
+  description: 'Name of the workspace; absent: the one in use, see holm workspace use.',
   completes: 'environment',
 } as const satisfies ArgDefinition
 

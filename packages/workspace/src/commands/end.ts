@@ -1,7 +1,15 @@
 import { errorTable, isHolmError } from '@holm/core'
 import type { CommandInput, CommandResult, ErrorCode } from '@holm/core'
 import type { DeleteResult, WorkspaceInfo, Workspaces } from '../api.ts'
-import { forceFlag, nameArg, nameOf, textFlag, yesFlag, type WorkspaceCommand } from './command.ts'
+import {
+  defaultNameArg,
+  forceFlag,
+  nameArg,
+  nameOf,
+  textFlag,
+  yesFlag,
+  type WorkspaceCommand,
+} from './command.ts'
 
 export const merge: WorkspaceCommand = {
   id: 'workspace merge',
@@ -10,7 +18,7 @@ export const merge: WorkspaceCommand = {
   description:
     'In the main worktree, which must be on that branch without changes. Where both sides changed the same lines nothing is ' +
     'merged, and the files are named.',
-  args: [nameArg],
+  args: [defaultNameArg],
   flags: {
     squash: { type: 'boolean', description: "One commit instead of the branch's own." },
     message: {

@@ -1,7 +1,7 @@
 import { HolmError } from '@holm/core'
 import type { CommandInput } from '@holm/core'
 import type { Workspaces } from '../api.ts'
-import { nameArg, nameOf, type WorkspaceCommand } from './command.ts'
+import { defaultNameArg, nameOf, type WorkspaceCommand } from './command.ts'
 import { describe } from './look.ts'
 
 /** Words for holm's own command on the environment of a workspace, which must exist. */
@@ -22,7 +22,7 @@ export const exec: WorkspaceCommand = {
   aliases: ['ws exec'],
   summary: 'Run a program in the environment of a workspace.',
   description: 'As holm exec does, with the name of the workspace.',
-  args: [nameArg],
+  args: [defaultNameArg],
   rest: { name: 'COMMAND', description: 'The program and its arguments.', required: true },
   examples: [{ command: 'holm ws exec fix -- npm test', description: 'Run the tests of the task.' }],
   run: (input, workspaces) => onto('exec', { input, workspaces, words: ['--', ...input.rest] }),
@@ -32,7 +32,7 @@ export const shell: WorkspaceCommand = {
   id: 'workspace shell',
   aliases: ['ws shell'],
   summary: 'Open a shell in the environment of a workspace.',
-  args: [nameArg],
+  args: [defaultNameArg],
   examples: [{ command: 'holm ws shell fix', description: 'Work on the task.' }],
   run: (input, workspaces) => onto('shell', { input, workspaces }),
 }
@@ -41,7 +41,7 @@ export const logs: WorkspaceCommand = {
   id: 'workspace logs',
   aliases: ['ws logs'],
   summary: 'Show what the environment of a workspace wrote.',
-  args: [nameArg],
+  args: [defaultNameArg],
   flags: {
     follow: { type: 'boolean', char: 'f', description: 'Go on until it stops or Ctrl-C.' },
     tail: { type: 'integer', description: 'Only the last lines, this many.' },
@@ -61,7 +61,7 @@ export const start: WorkspaceCommand = {
   id: 'workspace start',
   aliases: ['ws start'],
   summary: 'Bring the environment of a workspace up, anew when it is gone.',
-  args: [nameArg],
+  args: [defaultNameArg],
   examples: [{ command: 'holm ws start fix', description: 'Go on with a task.' }],
   run: async (input, workspaces) => describe(await workspaces.start(nameOf(input), { signal: input.signal })),
 }
@@ -70,7 +70,7 @@ export const stop: WorkspaceCommand = {
   id: 'workspace stop',
   aliases: ['ws stop'],
   summary: 'Stop the environment of a workspace; nothing is lost.',
-  args: [nameArg],
+  args: [defaultNameArg],
   examples: [{ command: 'holm ws stop fix', description: 'Free its memory for now.' }],
   async run(input, workspaces) {
     const info = await workspaces.stop(nameOf(input), { signal: input.signal })

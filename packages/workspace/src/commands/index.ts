@@ -4,9 +4,11 @@ import { merge, prune, remove } from './end.ts'
 import { exec, logs, shell, start, stop } from './enter.ts'
 import { portForward, portOpen } from './forward.ts'
 import { diff, list, show } from './look.ts'
+import { open } from './open.ts'
 import { portList, proxy } from './ports.ts'
 import { serviceList, serviceLogs, serviceRestart, serviceStart, serviceStop } from './services.ts'
 import { sshConfig, sshProxy } from './ssh.ts'
+import { use } from './use.ts'
 import { run, spawn, teardown } from './workers.ts'
 
 /** In the order of the help; the manifest's table is generated from it. */
@@ -36,7 +38,7 @@ export const commands: readonly WorkspaceCommand[] = [
   teardown,
 ]
 
-export const pluginCommands: readonly PluginCommand[] = [portOpen, sshConfig, sshProxy]
+export const pluginCommands: readonly PluginCommand[] = [open, use, portOpen, sshConfig, sshProxy]
 
 /** What the manifest lists. */
 export const tables = [...commands, ...pluginCommands].map(({ run: _run, ...table }) => table)

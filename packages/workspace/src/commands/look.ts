@@ -1,6 +1,6 @@
 import type { CommandResult } from '@holm/core'
 import type { WorkspaceInfo } from '../api.ts'
-import { nameArg, nameOf, type WorkspaceCommand } from './command.ts'
+import { defaultNameArg, nameOf, type WorkspaceCommand } from './command.ts'
 
 export const list: WorkspaceCommand = {
   id: 'workspace list',
@@ -61,7 +61,7 @@ export const show: WorkspaceCommand = {
   id: 'workspace show',
   aliases: ['ws show'],
   summary: 'Show one workspace.',
-  args: [nameArg],
+  args: [defaultNameArg],
   examples: [{ command: 'holm workspace show fix', description: 'Branch, changes, ports and folder.' }],
   run: async (input, workspaces) => describe(await workspaces.show(nameOf(input), { signal: input.signal })),
 }
@@ -70,7 +70,7 @@ export const diff: WorkspaceCommand = {
   id: 'workspace diff',
   aliases: ['ws diff'],
   summary: 'Show everything a workspace changed, committed or not.',
-  args: [nameArg],
+  args: [defaultNameArg],
   flags: { stat: { type: 'boolean', description: 'Only which files, and how much.' } },
   examples: [{ command: 'holm workspace diff fix --stat', description: 'Which files were changed.' }],
   async run(input, workspaces) {

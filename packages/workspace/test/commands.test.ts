@@ -1,0 +1,79 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { CommandInput, CommandResult, HolmError } from '@holm/core'
+import { expect, it } from 'vitest'
+import { setStage, type Stage } from './stage.ts'
+
+async function run(
+  { host, repository }: Stage,
+  id: string,
+  given: Partial<Pick<CommandInput, 'args' | 'flags'>> = {},
+): Promise<CommandResult | void> {
+  const command = await host.commands.load(id)
+  return command.run({
+    args: {},
+    flags: {},
+    rest: [],
+    words: [],
+    host,
+    signal: new AbortController().signal,
+    terminal: { interactive: false, json: false, verbose: false, confirm: never, choose: never },
+    cwd: repository,
+    ...given,
+  })
+}
+
+const never = (): Promise<never> => Promise.reject(new Error('nobody is to be asked'))
+
+it('tells the shell which workspace is in use, and refuses one that is not there', async () => {
+  const stage = await setStage()
+  await stage.workspaces.create('fix', { cwd: stage.repository })
+  const shell = { flags: { shell: true } }
+  await expect(run(stage, 'workspace use', { args: { name: 'fix' }, ...shell })).resolves.toMatchObject({
+    text: 'export HOLM_WORKSPACE=fix',
+  })
+  await expect(run(stage, 'workspace use', { args: { name: '-' }, ...shell })).resolves.toMatchObject({
+    text: 'unset HOLM_WORKSPACE',
+  })
+  await expect(run(stage, 'workspace use', { args: { name: 'fix' } })).resolves.toMatchObject({
+    text: 'let this shell do it: eval "$(holm workspace use fix --shell)"',
+  })
+  await expect(run(stage, 'workspace use')).resolves.toMatchObject({ data: { name: null } })
+  await expect(run(stage, 'workspace use', { args: { name: '$(rm)' }, ...shell })).rejects.toMatchObject({
+    code: 'HOLM_WORKSPACE_NOT_FOUND',
+    hint: 'There are: fix',
+  })
+  await expect(run(stage, 'workspace show')).rejects.toMatchObject({ code: 'HOLM_USAGE' })
+})
+
+it('opens an editor over ssh, once ssh knows the name and sshd is there', async () => {
+  const stage = await setStage()
+  const { folder, host, workspaces, repository } = stage
+  await workspaces.create('fix', { cwd: repository })
+  const editor = join(folder, 'code')
+  const said = join(folder, 'said')
+  writeFileSync(editor, `#!/bin/sh\nprintf '%s\\n' "$@" >"${said}"\n`, { mode: 0o755 })
+  const open = (flags = {}) =>
+    run(stage, 'workspace open', { args: { name: 'fix' }, flags: { editor, ...flags } })
+  await expect(open({ print: true })).resolves.toMatchObject({
+    data: { argv: [editor, '--remote', 'ssh-remote+ws.fix', expect.any(String)], opened: false },
+  })
+  const unknown = await open().catch((error: unknown) => error)
+  expect(unknown).toMatchObject({
+    code: 'HOLM_CONFIG_INVALID',
+    hint: expect.stringContaining('holm ssh-config'),
+  })
+  await expect(open({ editor: 'vim' })).rejects.toMatchObject({ code: 'HOLM_TOOL_MISSING' })
+  mkdirSync(join(folder, '.ssh'))
+  const { included } = (unknown as HolmError).details ?? {}
+  writeFileSync(join(folder, '.ssh', 'config'), `Include "${String(included)}"\n`)
+  await host.stop('fix')
+  const opened = await open().catch((error: unknown) => error)
+  // Whether this machine has sshd decides; either way it was started first.
+  expect(opened).toMatchObject(
+    opened instanceof Error
+      ? { code: 'HOLM_TOOL_MISSING', message: 'sshd is not installed in fix' }
+      : { data: { opened: true } },
+  )
+  await expect(workspaces.show('fix')).resolves.toMatchObject({ status: 'running' })
+})
