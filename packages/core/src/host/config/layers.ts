@@ -120,7 +120,7 @@ const keyByEnv: ReadonlyMap<string, (typeof configKeys)[number]> = new Map(
   configKeys.map((key) => [configTable[key].env, key]),
 )
 /** Variables that are read elsewhere. */
-const otherVariables = ['HOLM_HOME', 'HOLM_LIVE', 'HOLM_DEBUG']
+const otherVariables = ['HOLM_HOME', 'HOLM_LIVE', 'HOLM_DEBUG', 'HOLM_WORKSPACE']
 const pluginVariable = /^HOLM_PLUGIN__([A-Z0-9_]+?)__([A-Z0-9_]+)$/
 
 /** The HOLM_* variables. Unknown ones are ignored (they may be another program's), near misses are warnings. */

@@ -232,7 +232,14 @@ describe('the environment', () => {
   test('unknown variables are ignored, near misses are warned of, empty ones are not set', async () => {
     const { load } = create()
     const config = await load({
-      env: { HOLM_PROVDER: 'x', HOLM_SOMETHING_ELSE: 'y', HOLM_HOME: '/h', HOLM_PROVIDER: '', PATH: '/bin' },
+      env: {
+        HOLM_PROVDER: 'x',
+        HOLM_SOMETHING_ELSE: 'y',
+        HOLM_HOME: '/h',
+        HOLM_WORKSPACE: 'w',
+        HOLM_PROVIDER: '',
+        PATH: '/bin',
+      },
     })
     expect(config.warnings).toEqual([
       'the variable HOLM_PROVDER is unknown and ignored: did you mean HOLM_PROVIDER?',
