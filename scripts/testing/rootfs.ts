@@ -6,7 +6,15 @@ import { root } from '../root.ts'
 import { hasCommand, isRoot } from './machine.ts'
 
 const suite = 'bookworm'
-const included = ['ca-certificates', 'git', 'openssh-client', 'procps', 'python3-minimal', 'python3']
+const included = [
+  'ca-certificates',
+  'git',
+  'openssh-client',
+  'procps',
+  'python3-minimal',
+  'python3',
+  'redis-server',
+]
 const unwanted = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*']
 
 /** What is large and asked for by nothing that a blueprint's check runs: the compilers of compilers, a database's own compiler. */
