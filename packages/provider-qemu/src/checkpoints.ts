@@ -9,7 +9,7 @@ import { layDisk, switchDisk } from './freeze.ts'
 import { encodeMount } from './guest-config.ts'
 import { kernelOf, planMachine, runMachine } from './launch.ts'
 import { withLock } from './lock.ts'
-import { waitForMemory, writeMemory } from './memory.ts'
+import { resumeMachine, waitForMemory, writeMemory } from './memory.ts'
 import { withQmp } from './qmp.ts'
 import { saveRecord, type Machine, type QemuRecord, type SavedMemory } from './record.ts'
 import { agentOf, notRunning, type Session } from './session.ts'
@@ -52,9 +52,9 @@ async function save(
       await qmp.run('stop')
       try {
         await switchDisk(qmp, diskFile(session.layout, next.disk), next.disk)
-        await writeMemory(qmp, file, ctx)
+        await writeMemory(qmp, { folder, file }, ctx)
       } finally {
-        if (record.machine.paused === undefined) await qmp.run('cont')
+        if (record.machine.paused === undefined) await resumeMachine(qmp)
       }
     })
     const memory: SavedMemory = { file, config, limits: record.machine.limits }

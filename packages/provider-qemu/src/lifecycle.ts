@@ -20,6 +20,7 @@ import { defaultDiskBytes, prepareDisk, prepareImage } from './image.ts'
 import { bootMachine, endProcess, killMachine, waitForEnd } from './launch.ts'
 import { busy, isLocked, withLock } from './lock.ts'
 import { identifySelf, isAlive } from './processes.ts'
+import { resumeMachine } from './memory.ts'
 import { withQmp } from './qmp.ts'
 import { claimFolder, discardFolder, loadRecord, loadRecords, saveRecord, type QemuRecord } from './record.ts'
 import { agentOf, newToken, type Session } from './session.ts'
@@ -242,7 +243,7 @@ export async function endMachine(session: Session, record: QemuRecord, graceMs: 
   if (pid === undefined) return
   const { machine } = record
   if (machine !== undefined) {
-    if (machine.paused) await withQmp(folder, (qmp) => qmp.run('cont')).catch(() => undefined)
+    if (machine.paused) await withQmp(folder, resumeMachine).catch(() => undefined)
     const words = { grace: Math.ceil(graceMs) }
     const asked = await askAgent(agentOf({ ...record, machine }), 'poweroff', {
       words,

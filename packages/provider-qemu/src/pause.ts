@@ -1,5 +1,6 @@
 import type { EnvironmentState, PauseFacet } from '@holm/core'
 import { withLock } from './lock.ts'
+import { resumeMachine } from './memory.ts'
 import { withQmp } from './qmp.ts'
 import { saveRecord, type QemuRecord } from './record.ts'
 import { notRunning, type Session } from './session.ts'
@@ -12,7 +13,7 @@ export function createPause(session: Session): PauseFacet {
     return withLock(folder, { name: `environment ${name}` }, async () => {
       const record = await session.require(name)
       if (!isRunning(record)) throw notRunning(record)
-      await withQmp(folder, (qmp) => qmp.run(paused ? 'stop' : 'cont'))
+      await withQmp(folder, (qmp) => (paused ? qmp.run('stop') : resumeMachine(qmp)))
       const { paused: _paused, ...rest } = record.machine
       const next: QemuRecord = { ...record, machine: { ...rest, ...(paused ? { paused } : {}) } }
       await saveRecord(folder, next)

@@ -18,7 +18,7 @@ import { HolmError } from '@holm/core'
 import type { ProviderContext } from '@holm/core'
 import { fileNames, machineArgv, type MachineConfig } from './argv.ts'
 import { removeTree } from './files-on-disk.ts'
-import { writeMemory } from './memory.ts'
+import { resumeMachine, writeMemory } from './memory.ts'
 import { withQmp } from './qmp.ts'
 
 /**
@@ -99,9 +99,9 @@ export async function keepWarmStart(
     await withQmp(folder, async (qmp) => {
       await qmp.run('stop')
       try {
-        await writeMemory(qmp, file, ctx)
+        await writeMemory(qmp, { folder, file }, ctx)
       } finally {
-        await qmp.run('cont')
+        await resumeMachine(qmp)
       }
     })
     await moveFile(path.join(folder, file), path.join(draft, memoryName))
