@@ -234,23 +234,37 @@ async function passTerminal(
   program: number | undefined,
 ): Promise<void> {
   if (program === undefined || attach === undefined) return
+  if (!(await waitForStop(program))) return
+  try {
+    const terminal = readlinkSync(`/proc/${attach}/fd/0`)
+    await ctx.runner.run(['stty', '-F', terminal, '-opost'], {
+      env: session.env,
+      timeoutMs: terminalDeadlineMs,
+    })
+  } finally {
+    // Whatever became of its terminal, it does not wait for ever.
+    if (sendSignal(program, 'SIGCONT') === 'refused')
+      await signalFromInside({ session, record, ctx }, [program], 'SIGCONT')
+  }
+}
+
+const terminalDeadlineMs = 60_000
+
+/** False: the program ended. */
+async function waitForStop(program: number): Promise<boolean> {
   const until = Date.now() + terminalDeadlineMs
   for (;;) {
     const stat = loadStat(program)
-    if (stat === undefined || stat.state === 'Z' || Date.now() > until) return
-    if (stat.state === 'T') break
+    if (stat === undefined || stat.state === 'Z') return false
+    if (stat.state === 'T') return true
+    if (Date.now() > until)
+      throw new HolmError(
+        'HOLM_TIMEOUT',
+        `a program on a terminal did not start within ${terminalDeadlineMs / 1000} s`,
+      )
     await sleep(1)
   }
-  const terminal = readlinkSync(`/proc/${attach}/fd/0`)
-  await ctx.runner.run(['stty', '-F', terminal, '-opost'], {
-    env: session.env,
-    timeoutMs: terminalDeadlineMs,
-  })
-  if (sendSignal(program, 'SIGCONT') === 'refused')
-    await signalFromInside({ session, record, ctx }, [program], 'SIGCONT')
 }
-
-const terminalDeadlineMs = 5000
 
 /** The process that lxc-attach put inside. Waits for it, or for the end. */
 async function findProgram(

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, readdirSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
@@ -6,7 +7,7 @@ import { connect, createServer } from 'node:net'
 import path from 'node:path'
 import { requireFacet } from '@holm/core'
 import type { EnvironmentSpec, Provider } from '@holm/core'
-import { assertRejects, collect, createSpec, parseTar, readAll, waitFor } from '@holm/testkit'
+import { assertRejects, collect, createSpec, parseTar, readAll, tap, waitFor } from '@holm/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createLxcProvider } from '../src/index.ts'
 import { context, createIncusSubject, testSocket, whyNotIncus } from './incus-subject.ts'
@@ -62,6 +63,46 @@ describe(
     }
     const say = async (script: string, name = 'box'): Promise<string> =>
       (await collect(await provider.exec(name, { argv: ['sh', '-c', script] }, context()))).text
+
+    /** On a terminal, with what keys send; to the end. */
+    const type = async (
+      argv: readonly string[],
+      keys?: { readonly after: string; readonly text: string },
+    ): Promise<readonly [string, number]> => {
+      const request = { argv, stdin: 'pipe', pty: { cols: 101, rows: 33 } } as const
+      const program = await provider.exec('box', request, context())
+      const out = tap(program.stdout)
+      program.stderr.resume()
+      if (keys) {
+        await waitFor(() => out.text().includes(keys.after), { what: keys.after, deadlineMs: 60_000 })
+        program.stdin?.write(keys.text)
+      }
+      const { code } = await program.exited
+      if (!program.stdout.readableEnded) await once(program.stdout, 'end')
+      return [out.text(), code]
+    }
+
+    it('a program on a terminal ends as it would alone, and nothing of what it says last is lost', async () => {
+      await up()
+      const sayings = Array.from({ length: 40 }, (_, index) => `saying ${index}`)
+      for (const some of [sayings.slice(0, 20), sayings.slice(20)]) {
+        const argv = (text: string): string[] => ['sh', '-c', 'printf %s "$1"; exit 3', 'sh', text]
+        const said = await Promise.all(some.map((text) => type(argv(text))))
+        expect(said).toEqual(some.map((text) => [text, 3]))
+      }
+      // A shell that runs jobs, Ctrl-C, a signal to its own group, one to itself, no such program, and a word of the shell's own.
+      const jobs = ['bash', '--norc', '-i']
+      expect((await type(jobs, { after: '# ', text: 'sleep 313 | cat & jobs; exit 4\n' }))[1]).toBe(4)
+      const caught = "trap 'echo caught; exit 7' INT; echo ready; while :; do sleep 0.1; done"
+      const [text, code] = await type(['sh', '-c', caught], { after: 'ready', text: '\u0003' })
+      expect([text.includes('caught'), code]).toEqual([true, 7])
+      const codes = async (...argv: readonly string[]): Promise<number> => (await type(argv))[1]
+      expect(await codes('sh', '-c', "trap 'exit 5' TERM; kill -TERM 0; sleep 1")).toBe(5)
+      expect(await type(['sh', '-c', 'printf said; kill -TERM $$'])).toEqual(['said', 143])
+      expect(await codes('no-such-program')).toBe(127)
+      expect(await codes('exit', '9')).toBe(127)
+      expect(await say('ps -eo stat,args | grep "[h]olm-exec"')).not.toMatch(/^T/m)
+    })
 
     it('is chosen where the tools of LXC are missing, and says why', async () => {
       const folder = path.join(subject.folder, 'empty')
@@ -199,10 +240,10 @@ describe(
       const source = path.join(subject.folder, 'shared')
       await mkdir(source)
       await writeFile(path.join(source, 'file'), 'x')
-      await up({ mounts: [{ type: 'bind', source, target: '/work', readonly: false }] })
+      await up({ mounts: [{ type: 'bind', source, target: '/mnt/shared', readonly: false }] })
       expect(
         await say(
-          'stat -c %u:%g /work/file; touch /work/new; chown 1234:1234 /work/new; (echo x >/proc/sys/kernel/core_pattern) 2>/dev/null || echo refused',
+          'stat -c %u:%g /mnt/shared/file; touch /mnt/shared/new; chown 1234:1234 /mnt/shared/new; (echo x >/proc/sys/kernel/core_pattern) 2>/dev/null || echo refused',
         ),
       ).toBe(`${caller.uid}:${caller.gid}\nrefused\n`)
       expect(spawnSync('stat', ['-c', '%u:%g', path.join(source, 'new')], { encoding: 'utf8' }).stdout).toBe(

@@ -67,14 +67,19 @@ it('writes limits as the daemon takes them', () => {
 
 it('mounts with translated ids where it can, publishes on the address that was asked for', () => {
   const mounts = [
-    { type: 'bind', source: '/a b', target: '/work', readonly: true },
+    { type: 'bind', source: '/a b', target: '/mnt/shared', readonly: true },
     { type: 'volume', source: 'data', target: '/data', readonly: false },
     { type: 'tmpfs', target: '/fast and small', sizeBytes: 4096 },
   ] as const
   const plain = input({ mounts })
   const bindings = [{ container: 80, host: 8080, hostIp: '127.0.0.1', protocol: 'tcp' }] as const
   const devices = buildDevices({ ...plain, record: { ...plain.record, bindings } })
-  expect(devices['mount0']).toMatchObject({ source: '/a b', path: '/work', readonly: 'true', shift: 'true' })
+  expect(devices['mount0']).toMatchObject({
+    source: '/a b',
+    path: '/mnt/shared',
+    readonly: 'true',
+    shift: 'true',
+  })
   expect(devices['mount1']).toMatchObject({ pool: 'default', path: '/data' })
   expect(devices['mount2']).toBeUndefined()
   expect(buildConfig(plain)['raw.lxc']).toContain('lxc.mount.entry = tmpfs fast\\040and\\040small tmpfs')

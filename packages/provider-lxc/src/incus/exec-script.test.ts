@@ -18,7 +18,7 @@ it('is one line, whatever the values hold', () => {
 
 const run = (argv: readonly string[]): { readonly stdout: string; readonly stderr: string } => {
   const script = entryScript({ pty: false, cwd: '/', identity: [] })
-  const [program = '', ...args] = entryArgv(script, { pty: false, words: ['/', ...argv] })
+  const [program = '', ...args] = entryArgv(script, { words: ['/', ...argv] })
   const input = `${variablesLine(values, argv[0] ?? '')}what the program reads\n`
   const { stdout, stderr } = spawnSync(program, args, { input, env: { PATH: process.env['PATH'] ?? '' } })
   return { stdout: String(stdout), stderr: String(stderr) }
@@ -34,7 +34,7 @@ it('a shell reads that line and nothing behind it, and becomes the program', () 
 
 it('says that a folder is not there, and starts nothing', () => {
   const script = entryScript({ pty: false, cwd: '/nonexistent', identity: [] })
-  const [program = '', ...args] = entryArgv(script, { pty: false, words: ['/nonexistent', 'echo', 'ran'] })
+  const [program = '', ...args] = entryArgv(script, { words: ['/nonexistent', 'echo', 'ran'] })
   const { stdout, stderr, status } = spawnSync(program, args, { input: '' })
   expect([String(stdout), String(stderr), status]).toEqual(['', 'holm cwd\n', 126])
 })
@@ -44,7 +44,7 @@ it('signals a whole group, and no process besides', () => {
     setsid /bin/sh -c 'sleep 311 & sleep 312 & echo $$ > "$1"; wait' sh "$1" & other=$!
     setsid sleep 313 & apart=$!
     until test -s "$1"; do sleep 0.01; done
-    /bin/sh -c "$2" sh 9 "$(cat "$1")" 0
+    /bin/sh -c "$2" sh 9 "$(cat "$1")" 0 "$(cat "$1")"
     wait $other 2>/dev/null
     kill -0 $apart && kill $apart && echo apart lives`
   const file = `/tmp/holm-incus-signal-${process.pid}`

@@ -1,4 +1,5 @@
 import { quote } from '../quote.ts'
+import { terminalScript, type TerminalEnd } from './terminal-end.ts'
 
 /** Names that a shell sets itself, or refuses to set; others it cannot export. */
 const shellNames =
@@ -42,7 +43,7 @@ export interface EntryOptions {
 const readLine = `holm_nl='\n'; IFS= read -r holm_line; eval "$holm_line"`
 
 /** A raw terminal takes lines of any length and shows nothing of them. */
-const readOnTerminal = `holm_tty=$(stty -g 2>/dev/null); stty raw -echo 2>/dev/null; printf 'holm %s\\n' "$$"; holm_nl='\n'; IFS= read -r holm_line; stty "$holm_tty" 2>/dev/null; unset holm_tty; eval "$holm_line"; printf 'holm go\\n'`
+const readOnTerminal = `holm_tty=$(stty -g 2>/dev/null); stty raw -echo 2>/dev/null; printf 'holm %s %s\\n' "$$" "$PPID"; holm_nl='\n'; IFS= read -r holm_line; stty "$holm_tty" 2>/dev/null; unset holm_tty; eval "$holm_line"; printf 'holm go\\n'`
 
 /**
  * Becomes the program. First it says its process id, on the stream that is not the program's input: whoever started it knows then that it
@@ -59,9 +60,10 @@ export function entryScript({ pty, cwd, identity }: EntryOptions): string {
 /** The words for the daemon. Without a terminal the program would be in the daemon's own group, which nobody may signal. */
 export function entryArgv(
   script: string,
-  { pty, words }: { readonly pty: boolean; readonly words: readonly string[] },
+  { terminal, words }: { readonly terminal?: TerminalEnd | undefined; readonly words: readonly string[] },
 ): string[] {
-  if (pty) return ['/bin/sh', '-c', script, 'holm-exec', ...words]
+  if (terminal)
+    return ['/bin/sh', '-c', terminalScript, 'holm-exec', terminal.token, script, 'holm-exec', ...words]
   const lead =
     'if command -v setsid >/dev/null 2>&1; then exec setsid /bin/sh -c "$@"; fi; exec /bin/sh -c "$@"'
   return ['/bin/sh', '-c', lead, 'holm-exec', script, 'holm-exec', ...words]
@@ -69,17 +71,19 @@ export function entryArgv(
 
 /**
  * Signals the group of a process, or its whole session. Builtins of a POSIX shell only. After "pid (any name) ": state, parent, group,
- * session. SIGKILL goes round again for what was forked meanwhile. Words: signal number, process id, and 1 for the session.
+ * session. SIGKILL goes round again for what was forked meanwhile. Words: signal number, process id, 1 for the session, and the leader
+ * of both, which only SIGKILL reaches when it is not the process itself.
  */
 export const signalScript = `
-signal=$1 target=$2 wide=$3 round=0
+signal=$1 target=$2 wide=$3 leader=$4 round=0
 while :; do
   found=0
   for folder in /proc/[0-9]*; do
     { read -r stat < "$folder/stat"; } 2>/dev/null || continue
     set -- \${stat##*) }
     [ "$1" = Z ] && continue
-    if [ "$3" = "$target" ] || [ "$folder" = "/proc/$target" ] || { [ "$wide" = 1 ] && [ "$4" = "$target" ]; }; then
+    [ "$folder" = "/proc/$leader" ] && [ "$leader" != "$target" ] && [ "$signal" != 9 ] && continue
+    if [ "$3" = "$leader" ] || [ "$folder" = "/proc/$target" ] || { [ "$wide" = 1 ] && [ "$4" = "$leader" ]; }; then
       kill -s "$signal" "\${folder#/proc/}" 2>/dev/null && found=1
     fi
   done

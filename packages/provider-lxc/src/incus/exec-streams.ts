@@ -1,6 +1,7 @@
 import { PassThrough, Writable } from 'node:stream'
 import type { Readable } from 'node:stream'
 import type WebSocket from 'ws'
+import type { EndFilter } from './terminal-end.ts'
 
 /** The daemon's websockets of one program: its input, its outputs, and the one for sizes. */
 export interface Sockets {
@@ -19,10 +20,12 @@ export interface Lead {
   /** From here on everything is the program's. */
   pass(): void
   readonly ended: Promise<void>
+  /** Nothing more is taken from the daemon. */
+  finish(): void
 }
 
-/** A text frame says that there is no more; the daemon closes some time later. */
-export function openOutput(socket: WebSocket): Lead {
+/** A text frame says that there is no more; the daemon closes some time later. `filter`: what is not the program's. */
+export function openOutput(socket: WebSocket, filter?: EndFilter): Lead {
   const stream = new PassThrough({ highWaterMark: 1024 * 1024 })
   const { promise: ended, resolve } = Promise.withResolvers<void>()
   let held: Buffer | undefined = Buffer.alloc(0)
@@ -30,6 +33,7 @@ export function openOutput(socket: WebSocket): Lead {
   let wake: () => void = () => undefined
   const finish = (): void => {
     if (over) return
+    if (filter) take(filter.rest())
     over = true
     wake()
     if (held === undefined) stream.end()
@@ -42,11 +46,15 @@ export function openOutput(socket: WebSocket): Lead {
   const push = (data: Buffer): void => {
     if (!stream.write(data) && !stream.destroyed) socket.pause()
   }
-  socket.on('message', (data: Buffer, binary: boolean) => {
-    if (!binary) return finish()
+  const take = (data: Buffer): void => {
+    if (data.length === 0) return
     if (held === undefined) return push(data)
     held = Buffer.concat([held, data])
     wake()
+  }
+  socket.on('message', (data: Buffer, binary: boolean) => {
+    if (binary) take(filter?.take(data) ?? data)
+    else finish()
   })
   socket.on('close', finish)
   socket.on('error', finish)
@@ -54,6 +62,7 @@ export function openOutput(socket: WebSocket): Lead {
   return {
     stream,
     ended,
+    finish,
     line: async () => {
       for (;;) {
         const end = held?.indexOf(10) ?? -1

@@ -9,6 +9,7 @@ import { entryArgv, entryScript, signalScript, variablesLine } from './exec-scri
 import { endInput, isOpen, openInput, openOutput, type Lead, type Sockets } from './exec-streams.ts'
 import { parseRecord, type Instance, type IncusRecord } from './record.ts'
 import { pathOf, type IncusSession } from './session.ts'
+import { createEndFilter, createTerminalEnd, type TerminalEnd } from './terminal-end.ts'
 import { openWebSocket } from './websocket.ts'
 
 interface Call {
@@ -32,14 +33,15 @@ export async function execInside(
   )
   const pty = request.pty !== undefined
   const script = entryScript({ pty, cwd: request.cwd, identity })
-  const argv = entryArgv(script, { pty, words: [request.cwd ?? account.home, ...request.argv] })
+  const terminal = pty ? createTerminalEnd() : undefined
+  const argv = entryArgv(script, { terminal, words: [request.cwd ?? account.home, ...request.argv] })
   const started = await startProgram(session, {
     instance,
     argv,
     ids,
     ...(request.pty ? { pty: request.pty } : {}),
   })
-  return enter(session, { instance, record, started, account }, { request, ctx })
+  return enter(session, { instance, record, started, account, terminal }, { request, ctx })
 }
 
 interface Identity {
@@ -135,6 +137,7 @@ interface Entering {
   readonly record: IncusRecord
   readonly started: Started
   readonly account: Account
+  readonly terminal: TerminalEnd | undefined
 }
 
 /** How long a program may take to say that it is there. */
@@ -142,25 +145,32 @@ const enterMs = 60_000
 
 async function enter(
   session: IncusSession,
-  { instance, record, started, account }: Entering,
+  { instance, record, started, account, terminal }: Entering,
   { request, ctx }: Call,
 ): Promise<Process> {
   const { sockets } = started
-  const pty = request.pty !== undefined
-  const output = openOutput(sockets.output)
+  const { promise: ended, resolve: end } = Promise.withResolvers<number>()
+  const onEnd = (code: number): void => {
+    end(code)
+    sendControl(sockets, { command: 'signal', signal: constants.signals.SIGKILL })
+    // What is in the background keeps the terminal, and the daemon would wait for its end.
+    setImmediate(() => output.finish())
+  }
+  const output = openOutput(sockets.output, terminal && createEndFilter(terminal, onEnd))
   const errors = sockets.errors ? openOutput(sockets.errors) : undefined
   const lead = errors ?? output
   const first = await withDeadline(lead.line(), record.name)
-  const pid = /^holm (\d+)$/.exec(first ?? '')?.[1]
-  if (pid === undefined) throw await entryError({ first, lead, done: started.done, record, request })
+  const [, pid, leader = pid] = /^holm (\d+)(?: (\d+))?$/.exec(first ?? '') ?? []
+  if (pid === undefined || leader === undefined)
+    throw await entryError({ first, lead, done: started.done, record, request })
   sockets.input.send(
     Buffer.from(variablesLine(variablesOf(record, account, request), request.argv[0] ?? '')),
     { binary: true },
   )
-  if (pty) await withDeadline(lead.line(), record.name)
+  if (terminal) await withDeadline(lead.line(), record.name)
   output.pass()
   errors?.pass()
-  const process = follow(session, { instance, started, pid, pty, output, errors }, request)
+  const process = follow(session, { instance, started, pid, leader, ended, output, errors }, request)
   return abortable(process, ctx.signal)
 }
 
@@ -217,22 +227,26 @@ interface Following {
   readonly instance: Instance
   readonly started: Started
   readonly pid: string
-  readonly pty: boolean
+  /** Of its group and session. */
+  readonly leader: string
+  /** The code of a program that had a terminal, when all it said was read. */
+  readonly ended: Promise<number>
   readonly output: Lead
   readonly errors: Lead | undefined
 }
 
 function follow(
   session: IncusSession,
-  { instance, started, pid, pty, output, errors }: Following,
+  { instance, started, pid, leader, ended, output, errors }: Following,
   request: ExecRequest,
 ): Process {
   const { sockets, done } = started
+  const pty = request.pty !== undefined
   const sent = new Set<NodeJS.Signals>()
   let over = false
   // The end of a terminal is no end for the daemon until its client hangs up, too.
   if (pty) void output.ended.then(() => closeAll(sockets))
-  const exited = waitForEnd({ done, output, errors, sent, sockets }).finally(() => (over = true))
+  const exited = waitForEnd({ done, ended, output, errors, sent, sockets }).finally(() => (over = true))
   exited.catch(() => undefined)
   const stdin = request.stdin === 'pipe' ? openInput(sockets.input, { pty }) : null
   if (stdin === null && !pty) endInput(sockets.input)
@@ -245,20 +259,24 @@ function follow(
       if (over) return
       sent.add(signal)
       const wide = pty && ['SIGKILL', 'SIGHUP', 'SIGTERM'].includes(signal)
-      await signalProgram(session, instance, { signal, pid, wide })
+      await signalProgram(session, instance, { signal, pid, leader, wide })
     },
     resize: async ({ cols, rows }) => {
-      const words = { command: 'window-resize', args: { width: String(cols), height: String(rows) } }
-      if (pty && isOpen(sockets.control)) sockets.control.send(JSON.stringify(words), { binary: false })
+      if (!pty) return
+      sendControl(sockets, { command: 'window-resize', args: { width: String(cols), height: String(rows) } })
     },
   }
+}
+
+function sendControl({ control }: Sockets, words: object): void {
+  if (isOpen(control)) control.send(JSON.stringify(words), { binary: false })
 }
 
 function emptyStream(): Lead['stream'] {
   return Readable.from([])
 }
 
-interface Ending {
+interface Ending extends Pick<Following, 'ended'> {
   readonly done: Started['done']
   readonly output: Lead
   readonly errors: Lead | undefined
@@ -266,13 +284,10 @@ interface Ending {
   readonly sockets: Sockets
 }
 
-async function waitForEnd({ done, output, errors, sent, sockets }: Ending): Promise<Exit> {
+async function waitForEnd({ done, ended, output, errors, sent, sockets }: Ending): Promise<Exit> {
   try {
-    const { metadata, err } = await done
+    const code = await Promise.race([ended, codeOf(done)])
     await Promise.all([output.ended, errors?.ended])
-    const code = metadata?.return
-    if (code === undefined)
-      throw new HolmError('HOLM_ENVIRONMENT_FAILED', `the program was lost: ${err || 'no exit code'}`)
     // The daemon's word for a program that ended with its environment.
     const real = code < 0 ? 137 : code
     const signal = [...sent].find((name) => constants.signals[name] === real - 128)
@@ -280,6 +295,12 @@ async function waitForEnd({ done, output, errors, sent, sockets }: Ending): Prom
   } finally {
     for (const socket of [sockets.control, sockets.input, sockets.output, sockets.errors]) socket?.terminate()
   }
+}
+
+async function codeOf(done: Started['done']): Promise<number> {
+  const { metadata, err } = await done
+  if (metadata?.return !== undefined) return metadata.return
+  throw new HolmError('HOLM_ENVIRONMENT_FAILED', `the program was lost: ${err || 'no exit code'}`)
 }
 
 function closeAll(sockets: Sockets): void {
@@ -297,9 +318,15 @@ function abortable(process: Process, signal: AbortSignal): Process {
 async function signalProgram(
   session: IncusSession,
   instance: Instance,
-  { signal, pid, wide }: { readonly signal: NodeJS.Signals; readonly pid: string; readonly wide: boolean },
+  {
+    signal,
+    pid,
+    leader,
+    wide,
+  }: { readonly signal: NodeJS.Signals; readonly wide: boolean } & Pick<Following, 'pid' | 'leader'>,
 ): Promise<void> {
-  const argv = ['/bin/sh', '-c', signalScript, 'sh', String(constants.signals[signal]), pid, wide ? '1' : '0']
+  const words = [String(constants.signals[signal]), pid, wide ? '1' : '0', leader]
+  const argv = ['/bin/sh', '-c', signalScript, 'sh', ...words]
   try {
     const { id } = await session.client().begin({
       method: 'POST',
