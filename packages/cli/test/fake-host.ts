@@ -41,6 +41,7 @@ export const environment: EnvironmentInfo = {
   limits: [{ name: 'memory', value: 2 ** 30, enforcedBy: 'cgroup v2 memory' }],
   user: 'dev',
   workdir: '/workspace',
+  mounts: [],
   services: [],
   looser: ['capability NET_ADMIN is added'],
 }

@@ -1,7 +1,7 @@
 import type { Blueprint } from './blueprint.ts'
 import type { CommandDefinition } from './command.ts'
 import type { CopiesApi } from './copies-api.ts'
-import type { EnvironmentSpec, ServiceSpec, SpecOverlay } from './spec.ts'
+import type { EnvironmentSpec, Mount, ServiceSpec, SpecOverlay } from './spec.ts'
 import type { FacetName, LogChunk, LogsOptions } from './facets.ts'
 import type { AppliedLimit, EnvironmentState, ExecRequest, PortBinding, Probe, Traits } from './provider.ts'
 import type { ErrorCode } from './errors.ts'
@@ -79,6 +79,8 @@ export interface EnvironmentInfo {
   readonly limits: readonly AppliedLimit[]
   readonly user: string | undefined
   readonly workdir: string | undefined
+  /** As it was made: of its blueprint, and what `up` was told to add. */
+  readonly mounts: readonly Mount[]
   /** Of its blueprint, in the order they can be started in. */
   readonly services: readonly ServiceSpec[]
   /** Everything looser than the provider's defaults, one sentence each. */

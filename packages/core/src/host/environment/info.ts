@@ -21,6 +21,7 @@ export function infoOf(state: EnvironmentState, record: EnvironmentRecord): Envi
     limits: state.limits,
     user: record.details.user,
     workdir: record.details.workdir,
+    mounts: spec?.mounts ?? [],
     services: spec?.services ?? [],
     looser: spec === undefined ? [] : looserThanDefault(spec),
   }

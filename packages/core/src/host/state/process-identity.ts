@@ -29,6 +29,8 @@ function startTime(pid: number): string {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The command name may hold spaces and parentheses: count fields after the last one.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    // Killed, and its parent has not looked yet: it does nothing any more.
+    if (fields[0] === 'Z') return ''
     return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}:${fields[19]}`
   } catch {
     return ''
