@@ -66,6 +66,16 @@ export interface MergeResult {
   readonly merged: boolean
 }
 
+export interface WorkspaceCommit {
+  /** Full id. */
+  readonly commit: string
+  readonly author: string
+  /** ISO 8601. */
+  readonly at: string
+  /** First line of the message. */
+  readonly subject: string
+}
+
 /** What `host.methods.workspaces()` gives. An unknown name is HOLM_WORKSPACE_NOT_FOUND. */
 export interface Workspaces {
   /** Worktree, branch and environment; all of them or none. */
@@ -78,6 +88,8 @@ export interface Workspaces {
   /** Brings the environment up, anew when it is gone. */
   start(name: string, options?: CallOptions): Promise<WorkspaceInfo>
   stop(name: string, options?: CallOptions): Promise<WorkspaceInfo>
+  /** Commits that only its branch has, newest first. */
+  log(name: string, options: CallOptions & { readonly limit: number }): Promise<readonly WorkspaceCommit[]>
   /** Everything since it began, uncommitted and untracked files included. */
   diff(name: string, options?: CallOptions & { readonly stat?: boolean }): Promise<string>
   /** Into the branch it was made from, in the main worktree. HOLM_MERGE_CONFLICT leaves that as it was. */

@@ -5,6 +5,7 @@ import type { CreateOptions, DeleteOptions, DeleteResult, WorkspaceInfo, Workspa
 import { diffWorkspace } from './diff.ts'
 import type { Git } from './git.ts'
 import { infoOf } from './info.ts'
+import { listCommits } from './log.ts'
 import { mergeWorkspace } from './merge.ts'
 import { assertWorkspaceName, branchOf } from './names.ts'
 import type { WorkspaceConfig } from './options.ts'
@@ -48,6 +49,7 @@ export function createWorkspaces(context: WorkspaceContext): Workspaces {
       await host.stop(name, options)
       return show(name, options)
     },
+    log: async (name, options) => listCommits(git, find(name), options),
     diff: async (name, { stat = false } = {}) => diffWorkspace(git, find(name), stat),
     merge: (name, options) => records.hold(name, 'merge', () => mergeWorkspace(git, find(name), options)),
     delete: (name, options = {}) => records.hold(name, 'delete', () => remove(context, find(name), options)),
