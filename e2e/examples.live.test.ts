@@ -16,6 +16,7 @@ import {
   runProgram,
   type TestHolm,
 } from './support/holm.ts'
+import { startServing } from './support/serve.ts'
 import { listFolder, listMachineTraces, listStateRows } from './support/traces.ts'
 
 const examples = join(root, 'examples')
@@ -205,6 +206,33 @@ test('sdk: the program does what its README says', async (ctx) => {
     '',
   ])
   expect(lines.filter((line) => line.startsWith('step '))).toContain('step start')
+  expect(listStateRows(holm.home)).toEqual([])
+  expect(listFolder(folder)).toEqual(before)
+})
+
+test('remote: the program does what its README says', async (ctx) => {
+  const reason = missingBuild()
+  if (reason !== undefined) ctx.skip(reason)
+  const folder = join(examples, 'remote')
+  const before = listFolder(folder)
+  project = makeFolder('holm-example-')
+  const env = { ...holm.env, HOLM_PROVIDER: 'sandbox' }
+  const serving = await startServing({ cwd: project, env })
+  try {
+    const ready = join(project, 'ready.json')
+    writeFileSync(ready, JSON.stringify(serving))
+    const ended = await runProgram([process.execPath, 'main.ts', ready], { cwd: folder, env })
+    expect(ended.code, describeEnd(['node', 'main.ts'], ended)).toBe(0)
+    expect(ended.stdout.split('\n')).toEqual([
+      'remote is running on sandbox',
+      'Hello from outside',
+      'apple fig pear',
+      'exit code 0',
+      '',
+    ])
+  } finally {
+    await serving.end('SIGTERM')
+  }
   expect(listStateRows(holm.home)).toEqual([])
   expect(listFolder(folder)).toEqual(before)
 })

@@ -8,7 +8,9 @@ import { listPackages, type WorkspacePackage } from './packages.ts'
 
 // Section 2 of the design: which packages of holm each may import. Everything not named here is a plugin of a kind.
 const contractOnly = ['@holm/core']
-const features = new Set(['workspace', 'enforcer', 'mcp', 'node', 'hub', 'sequence'])
+/** What a server has in common with its clients. */
+const remote = ['@holm/sdk', '@holm/sdk/methods']
+const features = new Set(['workspace', 'serve', 'enforcer', 'mcp', 'node', 'hub', 'sequence'])
 const plugins = /^(?:provider|mesh|ai|editor)-/
 
 /** Each of these libraries is known to exactly one place, given as a predicate over `package/path`. */
@@ -44,7 +46,11 @@ function allowedFor(id: string): (specifier: string) => boolean {
   const self = `@holm/${id}`
   if (plugins.test(id) || ['testkit', 'trace'].includes(id)) return (name) => contractOnly.includes(name)
   if (id === 'core') return () => false
-  if (features.has(id)) return (name) => [...contractOnly, '@holm/core/host'].includes(name) && name !== self
+  // A client from outside knows nothing of holm but the table of methods, which is its own.
+  if (id === 'sdk') return () => false
+  if (features.has(id))
+    return (name) =>
+      [...contractOnly, '@holm/core/host', ...(id === 'serve' ? remote : [])].includes(name) && name !== self
   return (name) => !plugins.test(name.replace('@holm/', '')) && name !== self
 }
 
