@@ -9,6 +9,7 @@ import { sandbox } from './sandbox.ts'
 import type { Suite } from './suite.ts'
 import { coldUp, warmUp } from './up.ts'
 import { version } from './version.ts'
+import { createWorkspace } from './workspaces-create.ts'
 import { leases } from './workspaces-leases.ts'
 import { forward } from './workspaces-ports.ts'
 
@@ -30,6 +31,7 @@ export const suites: readonly Suite[] = [
   golden,
   clones,
   restored,
+  createWorkspace,
   leases,
   forward,
 ]
