@@ -31,6 +31,11 @@ function git(...args: readonly string[]): string {
 /** A repository in the project, whose blueprint is for the provider. */
 async function begin(subject: (typeof subjects)[number]): Promise<string[]> {
   await prepare(holm, subject)
+  return beginWith()
+}
+
+/** The same with a blueprint that is there. */
+async function beginWith(): Promise<string[]> {
   holm.write('notes.txt', 'one\n')
   holm.write('.gitignore', 'holm-fault.mjs\nholm.config.json\n.env\n')
   git('init', '--quiet', '--initial-branch=main')
@@ -149,6 +154,32 @@ describe.each(subjects)('on $provider', (subject) => {
     })
     await expectCode(holm, ['teardown', '--yes'], 0)
     rmSync(join(holm.project, '.worktree', '.runs'), { recursive: true })
+    await expectNothingLeft(before)
+  })
+
+  test('twenty workers of one golden image, with a service each', { timeout: 600_000 }, async (ctx) => {
+    const reason =
+      subject.provider === 'docker' ? subject.missing() : 'a sandbox of this machine has no golden image'
+    if (reason !== undefined) ctx.skip(reason)
+    const slow = { exit: 0, timeoutMs: 500_000 }
+    const service = `services: { job: { command: 'test -f /made && touch /tmp/up && exec sleep 1000', healthcheck: { command: test -f /tmp/up, interval: 500ms } } }`
+    await prepare(holm, subject, `scripts: { setup: touch /made }\n${service}\n`)
+    const before = await beginWith()
+    await expectCode(holm, ['build'], slow)
+    const spawned = await expectCode(holm, ['spawn', '20', '--json'], slow)
+    const workers = JSON.parse(spawned.stdout) as { info?: Shown }[]
+    expect(workers.map(({ info }) => info?.status)).toEqual(Array.from({ length: 20 }, () => 'running'))
+    const names = (await shown()).map(({ name }) => name)
+    expect(new Set(names).size).toBe(20)
+    const ran = await expectCode(
+      holm,
+      ['run', '--parallel', '--json', '--', 'test -f /tmp/up && echo "$HOLM_WORKSPACE"'],
+      slow,
+    )
+    expect((JSON.parse(ran.stdout) as { code: number }[]).map(({ code }) => code)).toEqual(names.map(() => 0))
+    await expectCode(holm, ['teardown', '--yes'], slow)
+    rmSync(join(holm.project, '.worktree', '.runs'), { recursive: true })
+    await expectCode(holm, ['image', 'prune', '--all', '--yes'], slow)
     await expectNothingLeft(before)
   })
 
