@@ -20,8 +20,10 @@ export interface Lead {
   /** From here on everything is the program's. */
   pass(): void
   readonly ended: Promise<void>
-  /** Nothing more is taken from the daemon. */
+  /** Nothing more is taken from the daemon, which may still have to say that it is done. */
   finish(): void
+  /** The daemon has said so. */
+  readonly closed: Promise<void>
 }
 
 /** A text frame says that there is no more; the daemon closes some time later. `filter`: what is not the program's. */
@@ -53,8 +55,8 @@ export function openOutput(socket: WebSocket, filter?: EndFilter): Lead {
     wake()
   }
   socket.on('message', (data: Buffer, binary: boolean) => {
-    if (binary) take(filter?.take(data) ?? data)
-    else finish()
+    if (!binary) finish()
+    else if (!over) take(filter?.take(data) ?? data)
   })
   socket.on('close', finish)
   socket.on('error', finish)
@@ -63,13 +65,13 @@ export function openOutput(socket: WebSocket, filter?: EndFilter): Lead {
     stream,
     ended,
     finish,
+    closed: closedOf(socket),
     line: async () => {
       for (;;) {
-        const end = held?.indexOf(10) ?? -1
-        if (held !== undefined && end >= 0) {
-          const text = held.subarray(0, end).toString('utf8').replace(/\r$/, '')
-          held = held.subarray(end + 1)
-          return text
+        const found = held && splitLine(held)
+        if (found) {
+          held = found.rest
+          return found.line
         }
         if (over) return undefined
         const { promise, resolve: next } = Promise.withResolvers<void>()
@@ -84,6 +86,20 @@ export function openOutput(socket: WebSocket, filter?: EndFilter): Lead {
       if (over) stream.end()
     },
   }
+}
+
+async function closedOf(socket: WebSocket): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  socket.on('message', (_data, binary: boolean) => void (binary || resolve()))
+  socket.on('close', () => resolve())
+  socket.on('error', () => resolve())
+  return promise
+}
+
+function splitLine(data: Buffer): { readonly line: string; readonly rest: Buffer } | undefined {
+  const end = data.indexOf(10)
+  if (end < 0) return undefined
+  return { line: data.subarray(0, end).toString('utf8').replace(/\r$/, ''), rest: data.subarray(end + 1) }
 }
 
 /** A program that has ended takes no more input: what is written then is dropped, as a closed pipe's is. A terminal has no end. */

@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { HolmError, abortError, assertNotAborted, isHolmError, notRunning } from '@holm/core'
 import type { ExecRequest, Exit, Process, ProviderContext, TerminalSize } from '@holm/core'
 import { resolveAccount, type Account } from '../accounts.ts'
@@ -85,6 +86,8 @@ interface Started {
   readonly sockets: Sockets
   /** The end of the operation, however it ends. */
   readonly done: Promise<Operation<{ readonly return?: number } | null>>
+  /** Its end is not waited for any longer. */
+  forget(): void
 }
 
 const dayMs = 2 ** 31 - 1
@@ -116,12 +119,15 @@ async function startProgram(
   const names = pty ? ['control', '0'] : ['control', '0', '1', '2']
   const [control, input, output, errors] = await Promise.all(names.map(open))
   if (!control || !input) throw new HolmError('HOLM_BUG', 'a program without streams')
+  const controller = new AbortController()
   const done = client.wait<{ readonly return?: number } | null>(id, {
     timeoutMs: dayMs,
     action: 'wait for a program',
+    signal: controller.signal,
   })
   done.catch(() => undefined)
-  return { id, sockets: { control, input, output: output ?? input, errors }, done }
+  const sockets = { control, input, output: output ?? input, errors }
+  return { id, sockets, done, forget: () => controller.abort() }
 }
 
 function runsNoMore(error: unknown, instance: Instance): unknown {
@@ -245,7 +251,7 @@ function follow(
   const sent = new Set<NodeJS.Signals>()
   let over = false
   // The end of a terminal is no end for the daemon until its client hangs up, too.
-  if (pty) void output.ended.then(() => closeAll(sockets))
+  if (pty) void hangUp(output, started)
   const exited = waitForEnd({ done, ended, output, errors, sent, sockets }).finally(() => (over = true))
   exited.catch(() => undefined)
   const stdin = request.stdin === 'pipe' ? openInput(sockets.input, { pty }) : null
@@ -291,9 +297,12 @@ async function waitForEnd({ done, ended, output, errors, sent, sockets }: Ending
     // The daemon's word for a program that ended with its environment.
     const real = code < 0 ? 137 : code
     const signal = [...sent].find((name) => constants.signals[name] === real - 128)
+    // Those of a terminal are hung up in order.
+    if (errors) endAll(sockets)
     return { code: real, ...(signal === undefined ? {} : { signal }) }
-  } finally {
-    for (const socket of [sockets.control, sockets.input, sockets.output, sockets.errors]) socket?.terminate()
+  } catch (error) {
+    endAll(sockets)
+    throw error
   }
 }
 
@@ -303,8 +312,20 @@ async function codeOf(done: Started['done']): Promise<number> {
   throw new HolmError('HOLM_ENVIRONMENT_FAILED', `the program was lost: ${err || 'no exit code'}`)
 }
 
-function closeAll(sockets: Sockets): void {
+const hangUpMs = 2000
+
+/** A daemon whose client hangs up while it says its last waits for ever; one whose terminal is kept by others says nothing. */
+async function hangUp(output: Lead, { sockets, forget }: Started): Promise<void> {
+  await output.ended
+  await Promise.race([output.closed, sleep(hangUpMs, undefined, { ref: false })])
   for (const socket of [sockets.input, sockets.control]) socket.close()
+  await Promise.race([output.closed, sleep(hangUpMs, undefined, { ref: false })])
+  endAll(sockets)
+  forget()
+}
+
+function endAll({ control, input, output, errors }: Sockets): void {
+  for (const socket of [control, input, output, errors]) socket?.terminate()
 }
 
 function abortable(process: Process, signal: AbortSignal): Process {
@@ -361,6 +382,6 @@ export async function runInside(
   const chunks: Uint8Array[] = []
   for await (const chunk of output.stream) chunks.push(chunk as Uint8Array)
   await done
-  for (const socket of [sockets.control, sockets.input, sockets.output, sockets.errors]) socket?.terminate()
+  endAll(sockets)
   return { output: Buffer.concat(chunks).toString('utf8') }
 }
