@@ -41,6 +41,11 @@ files, and needs no network:
 - \`holm base import alpine-3.22 alpine-3.22\` downloads what the distribution publishes, with the checksum it publishes.
   \`holm base import mine https://…\` takes any address; give \`--sha256\` where you know it (plain http demands it). A download that
   was cut off goes on where it ended.
+- \`base: download:debian/bookworm\` (or \`download:<distribution>/<release>/<architecture>/<variant>\`) is the root filesystem that LXC's download
+  template would take: the newest build of the image server that \`base.imageServer\` of the configuration names, which may be one of yours.
+  \`holm up\` fetches it at first use and keeps it; \`holm base import mine download:debian/bookworm\` gives it a name, \`holm base remove\`
+  forgets it. The SHA-256 that the server publishes is checked, and the server has to be encrypted (or this machine itself); signatures of
+  its lists are not checked, so its certificate is what vouches for it. Its \`meta.tar.xz\` is not used: holm writes LXC's configuration.
 - \`holm base import debian-cloud debian-12 --disk\` downloads the disk with cloud-init that the distribution publishes for machines, and
   \`holm base add work ./work.qcow2\` registers one of yours: providers of virtual machines start from it. A qcow2 file that has parts in
   other files is refused.

@@ -107,7 +107,7 @@ interface Late {
 
 function assemble(parts: Parts, { cwd, registry, runner, state, reopenState, bundled }: Late): HostContext {
   const { env, platform, paths, config, hooks, publish } = parts
-  const mirror = config.values['base.mirror']
+  const { 'base.mirror': mirror, 'base.imageServer': imageServer } = config.values
   return {
     cwd,
     bundled,
@@ -120,7 +120,7 @@ function assemble(parts: Parts, { cwd, registry, runner, state, reopenState, bun
     runner,
     publish,
     namespace: config.values.namespace,
-    bases: createBaseStore({ paths, runner, env, ...(mirror === undefined ? {} : { mirror }) }),
+    bases: createBaseStore({ paths, runner, env, imageServer, ...(mirror === undefined ? {} : { mirror }) }),
     get state() {
       return state()
     },

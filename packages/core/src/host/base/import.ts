@@ -6,6 +6,7 @@ import { hashFile } from './checksum.ts'
 import { assertDisk } from './disk.ts'
 import { storageError } from './entries.ts'
 import { copyInto, downloadInto, removePart } from './download.ts'
+import { findServerImage, parseServerImage } from './image-server.ts'
 import { findPublished } from './published.ts'
 import { findCatalogueEntry, isDiskPath } from './reference.ts'
 import { assertRootfsTar } from './rootfs.ts'
@@ -18,6 +19,8 @@ export interface ImportOptions extends TransferOptions {
   readonly runner: Runner
   /** The disk of a machine; absent: as the ending of the source says. */
   readonly disk?: boolean
+  /** Address of the image server that `download:` means. */
+  readonly imageServer: string
 }
 
 /** Fetches a root filesystem or disk into the cache, verified; returns its path there: its ending says which. */
@@ -39,6 +42,12 @@ async function fetchInto(part: string, source: string, options: ImportOptions): 
     assertTrusted(source, options.sha256)
     await downloadInto(source, part, options)
     return options.sha256
+  }
+  const image = parseServerImage(source, process.arch)
+  if (image && options.disk !== true) {
+    const { url, sum } = await findServerImage(options.imageServer, image, options)
+    await downloadInto(url, part, { ...options, sha256: sum })
+    return options.sha256 ?? sum
   }
   const path = resolvePath(source)
   if (await isFile(path)) {

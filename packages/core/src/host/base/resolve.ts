@@ -6,6 +6,7 @@ import type { Runner } from '../../process.ts'
 import { catalogue } from './catalogue.ts'
 import { checksumOf } from './checksum.ts'
 import { assertDisk } from './disk.ts'
+import { nameOfServerImage, parseServerImage } from './image-server.ts'
 import { findEntry } from './entries.ts'
 import {
   familiarReference,
@@ -58,6 +59,8 @@ export async function resolveBase(
 
 async function resolveName(name: string, context: ResolveContext, folders: ResolveFolders): Promise<Base> {
   if (name === 'host') return accept({ kind: 'host' }, context, name)
+  const image = parseServerImage(name, process.arch)
+  if (image) return resolveServerImage(nameOfServerImage(image), context, folders)
   if (isPathLike(name)) {
     const path = toPath(name, context, folders)
     const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false
@@ -70,6 +73,23 @@ async function resolveName(name: string, context: ResolveContext, folders: Resol
     findCatalogueEntry(name) !== undefined || (await findEntry(folders.entries, synonyms(name))) !== undefined
   if (known || isImageLike(name)) return resolveImage(name, undefined, { context, folders })
   throw unknownName(name)
+}
+
+/** Its local copy; whoever may fetch has done that before. */
+async function resolveServerImage(
+  name: string,
+  context: ResolveContext,
+  folders: ResolveFolders,
+): Promise<Base> {
+  const entry = await findEntry(folders.entries, [name])
+  const local = entry && (await localBase(entry, context, folders))
+  if (local) return local
+  if (!context.accepts.includes('rootfs') || entry)
+    return accept({ kind: 'rootfs', name, path: '', sha256: '' }, context, name)
+  throw new HolmError('HOLM_BASE_NOT_FOUND', `base ${name} is not on this machine`, {
+    hint: `Fetch it: holm base import ${name} ${name}.`,
+    details: { base: name },
+  })
 }
 
 interface Where {

@@ -5,9 +5,11 @@ import { catalogue } from './catalogue.ts'
 import { checksumOf } from './checksum.ts'
 import { loadEntries, loadEntry, readJson, removeEntry, saveEntry, writeJson } from './entries.ts'
 import { assertDisk } from './disk.ts'
+import { nameOfServerImage, parseServerImage } from './image-server.ts'
 import { assertBaseName, findCatalogueEntry, isDiskPath, isImageLike } from './reference.ts'
 import { resolveBase } from './resolve.ts'
 import { assertRootfsFolder, assertRootfsTar } from './rootfs.ts'
+import { configTable } from '../config/schema.ts'
 import { isReallyBelow } from '../inside-folder.ts'
 import type { Base } from '../../spec.ts'
 import type { BaseEntry } from '../../host-api.ts'
@@ -24,6 +26,8 @@ export interface BaseStoreOptions {
   readonly fetch?: typeof globalThis.fetch
   /** Package mirror for `build`, from the configuration. */
   readonly mirror?: string
+  /** Where `download:` images come from, from the configuration. */
+  readonly imageServer?: string
 }
 
 export interface BaseCallOptions {
@@ -51,6 +55,8 @@ export interface BaseStore {
   ): Promise<BaseEntry>
   /** Forgets a local base or the recorded digest of the catalogue's one; removes its file only from our own cache. */
   remove(name: string): Promise<BaseEntry>
+  /** The image of a server that the request names and that is not here yet: importing it under its name makes `resolve` find it. */
+  missing(request: BaseRequest): Promise<string | undefined>
   resolve(request: BaseRequest, context: ResolveContext): Promise<Base>
   /** Pins a catalogue's image to what was fetched at first use; `resolve` names the digest from then on. */
   recordDigest(reference: string, digest: string): Promise<void>
@@ -78,7 +84,9 @@ export function createBaseStore(options: BaseStoreOptions): BaseStore {
       assertBaseName(name)
       const { importBase } = await import('./import.ts')
       const { fetch = globalThis.fetch, runner } = options
-      const path = await importBase(name, source, { ...importOptions, cache: folders.cache, fetch, runner })
+      const { imageServer = configTable['base.imageServer'].default } = options
+      const settings = { ...importOptions, cache: folders.cache, fetch, runner, imageServer }
+      const path = await importBase(name, source, settings)
       return isDiskPath(path) ? registerDisk(name, path, folders) : register(name, path)
     },
     async build(name, buildOptions = {}) {
@@ -94,6 +102,11 @@ export function createBaseStore(options: BaseStoreOptions): BaseStore {
         ...(mirror === undefined ? {} : { mirror }),
       }
       return register(target, await buildBase(name, target, settings))
+    },
+    missing: async (request) => {
+      const image = typeof request === 'string' ? parseServerImage(request, process.arch) : undefined
+      const name = image && nameOfServerImage(image)
+      return name !== undefined && (await loadEntry(folders.entries, name)) === undefined ? name : undefined
     },
     remove: (name) => removeBase(name, folders, { digests, digestFile }),
     resolve: (request, context) =>

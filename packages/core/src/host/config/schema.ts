@@ -120,6 +120,13 @@ export const configTable = {
     meaning: 'Base of blueprints that name none, on providers that do not run on the files of this machine.',
     env: 'HOLM_BASE__DEFAULT',
   },
+  'base.imageServer': {
+    type: 'string',
+    default: 'https://images.linuxcontainers.org',
+    meaning: 'Server (URL) of the root filesystems that bases such as `download:debian/bookworm` name.',
+    env: 'HOLM_BASE__IMAGE_SERVER',
+    form: { pattern: /^https?:\/\/\S+$/, words: 'a URL of http or https' },
+  },
   'base.mirror': {
     type: 'string',
     default: undefined,

@@ -16,6 +16,7 @@ import type { Operation } from '../operation.ts'
 import { resolveFolder } from '../real-folder.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 import { labelsOf } from './labels.ts'
+import { fetchBase } from './fetch-base.ts'
 import { chooseName } from './name.ts'
 import { misfits, needsOf, selectProvider, type Candidate } from './select-provider.ts'
 
@@ -76,8 +77,9 @@ export interface PlanInput {
   readonly operation: Operation
 }
 
-/** Chooses the provider and makes the spec; nothing is changed. */
+/** Chooses the provider and makes the spec; nothing is changed, but a base that a server has is fetched. */
 export async function planUp({ host, identity, options, operation }: PlanInput): Promise<Plan> {
+  await fetchBase(host, options.base ?? identity.loaded.base ?? host.config.values['base.default'], operation)
   const draft = createDraft(host, identity, options)
   const selection = await chooseProvider({ host, identity, options, operation, draft })
   const provider = await host.provider(selection.provider)
