@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { methods } from '@holm/sdk/methods'
 import workspace, { type Workspaces } from '@holm/workspace'
-import { expect, expectTypeOf, it } from 'vitest'
+import { expect, expectTypeOf, it, onTestFinished } from 'vitest'
 import type { RemoteWorkspaces } from '../src/contributed.ts'
 import { refusal, setStage, type Stage } from './stage.ts'
 
@@ -10,19 +13,32 @@ function git(stage: Stage, ...args: readonly string[]): string {
   return execFileSync('git', args, { cwd: stage.project, env, encoding: 'utf8' }).trimEnd()
 }
 
-const blueprint = `name: demo
-base: host
-services:
-  one:
-    command: [sh, -c, 'echo hello; while :; do sleep 0.1; done']
-  two:
-    command: [sh, -c, 'while :; do sleep 0.1; done']
-    depends_on: [one]
-`
+/**
+ * The memory provider's environments are processes of this machine: names that no other test has, and programs that end with the stage.
+ */
+const unique = randomBytes(4).toString('hex')
+const [one, two] = [`one-${unique}`, `two-${unique}`]
+const alive = 'while [ -d "$STAGE" ]; do sleep 0.1; done'
+
+function blueprintOf({ folder }: Stage): string {
+  const environment = { STAGE: folder }
+  return JSON.stringify({
+    name: 'demo',
+    base: 'host',
+    services: {
+      [one]: { command: ['sh', '-c', `echo hello; ${alive}`], environment },
+      [two]: { command: ['sh', '-c', alive], depends_on: [one], environment },
+    },
+  })
+}
 
 async function setRepository(): Promise<Stage> {
   const stage = await setStage({ plugins: [workspace] })
-  stage.write('holm.yaml', blueprint)
+  onTestFinished(() => {
+    for (const name of [one, two])
+      rmSync(`/tmp/.holm-services-${userInfo().uid}/${name}`, { recursive: true, force: true })
+  })
+  stage.write('holm.yaml', blueprintOf(stage))
   git(stage, 'init', '--quiet', '--initial-branch=main')
   git(stage, 'config', 'user.name', 'Ada')
   git(stage, 'config', 'user.email', 'ada@example.org')
@@ -78,12 +94,12 @@ it('controls services', async () => {
   }) => services.map(({ name, state }) => `${name} ${state}`)
   const environment = 'demo'
   const listed = methods['service.list'].result.parse(await client.call('service.list', { environment }))
-  expect(states(listed)).toEqual(['one running', 'two running'])
-  const stopped = await client.call('service.stop', { environment, services: ['one'] })
-  expect(states(stopped)).toEqual(['one stopped', 'two stopped'])
-  const started = await client.call('service.start', { environment, services: ['two'] })
-  expect(states(started)).toEqual(['one running', 'two running'])
-  expect((await client.call('service.logs', { environment, service: 'one', lines: 1 })).text).toBe('hello\n')
+  expect(states(listed)).toEqual([`${one} running`, `${two} running`])
+  const stopped = await client.call('service.stop', { environment, services: [one] })
+  expect(states(stopped)).toEqual([`${one} stopped`, `${two} stopped`])
+  const started = await client.call('service.start', { environment, services: [two] })
+  expect(states(started)).toEqual([`${one} running`, `${two} running`])
+  expect((await client.call('service.logs', { environment, service: one, lines: 1 })).text).toBe('hello\n')
   const unknown = await refusal(client.call('service.restart', { environment, services: ['three'] }))
   expect(unknown).toMatchObject({ rpcCode: -32_003, code: 'HOLM_SERVICE_NOT_FOUND' })
   expect(await client.call('port.list', {})).toEqual({ ports: [] })
