@@ -2,7 +2,8 @@ import type { Blueprint } from './blueprint.ts'
 import type { CommandDefinition } from './command.ts'
 import type { CopiesApi } from './copies-api.ts'
 import type { EnvironmentSpec, Mount, ServiceSpec, SpecOverlay } from './spec.ts'
-import type { FacetName, LogChunk, LogsOptions } from './facets.ts'
+import type { FacetName, LogChunk, LogsOptions, MetricsSample } from './facets.ts'
+import type { IdleApi } from './idle-api.ts'
 import type { AppliedLimit, EnvironmentState, ExecRequest, PortBinding, Probe, Traits } from './provider.ts'
 import type { ErrorCode } from './errors.ts'
 import type { HolmEvent, StoredEvent } from './events.ts'
@@ -91,6 +92,8 @@ export interface ExecOptions extends CallOptions, ExecRequest {
   /** Absent: the environment of `projectFolder` (or of its nearest parent that has one). */
   readonly environment?: string
   readonly projectFolder?: string
+  /** Nobody uses the environment by this: it is not counted, and wakes nothing. */
+  readonly unattended?: boolean
 }
 
 /** As with `exec`; the program is the blueprint's. */
@@ -254,6 +257,9 @@ export interface HostApi extends CopiesApi {
     load(id: string): Promise<CommandDefinition>
   }
   readonly ports: PortsApi
+  readonly idle: IdleApi
+  /** One measurement; undefined where its provider cannot measure. HOLM_ENVIRONMENT_NOT_RUNNING. */
+  metrics(name: string, options?: CallOptions): Promise<MetricsSample | undefined>
   doctor(options?: CallOptions): Promise<readonly DoctorCheck[]>
   /** What plugins added with `api.method`, already bound to this host. */
   readonly methods: Readonly<Record<string, (...args: never[]) => unknown>>

@@ -10,7 +10,8 @@ import { createContext, healState, type HostOptions } from './create-context.ts'
 import { checkIn } from './environment/check.ts'
 import { destroyEnvironment } from './environment/destroy.ts'
 import { execIn } from './environment/exec.ts'
-import { readLogs, startEnvironment, statusOf, stopEnvironment } from './environment/manage.ts'
+import { createIdleApi } from './environment/idle.ts'
+import { measure, readLogs, startEnvironment, statusOf, stopEnvironment } from './environment/manage.ts'
 import { listEnvironments } from './environment/reconcile.ts'
 import { up } from './environment/up.ts'
 import { createPortsApi } from './ports/leases.ts'
@@ -48,6 +49,8 @@ function createApi(host: HostContext, close: () => Promise<void>): HostApi {
     commands: { list: () => host.registry.commands(), load: (id) => host.registry.loadCommand(id) },
     doctor: (options = {}) => checkMachine(host, providers, options),
     ports: createPortsApi(host),
+    idle: createIdleApi(host),
+    metrics: (name, options = {}) => healed((sound) => measure(sound, name, options)),
     methods: {},
     close,
   }

@@ -8,6 +8,7 @@ import { notFound } from './find.ts'
 import { isGolden, recordFromLabels } from './labels.ts'
 import { findEnvironment, type Found, type MethodOptions } from './manage.ts'
 import { allProviders } from './reconcile.ts'
+import { forgetUses } from './uses.ts'
 
 interface Destroyed {
   readonly name: string
@@ -41,6 +42,7 @@ async function destroy(
       provider.remove(record.name, { volumes: options.volumes === true }, operation.context),
     )
     host.state.records.remove(record.name)
+    forgetUses(host, record.name)
     await forgetBase(record, provider, operation)
     await forgetOwned(host, record)
     await host.hooks.after('afterRemove', { environment: record.name })

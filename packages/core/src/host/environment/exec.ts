@@ -1,5 +1,5 @@
 import { HolmError, isHolmError } from '../../errors.ts'
-import type { ExecOptions } from '../../host-api.ts'
+import type { CallOptions, ExecOptions } from '../../host-api.ts'
 import type { Process } from '../../process.ts'
 import type { ExecRequest } from '../../provider.ts'
 import type { HostContext } from '../context.ts'
@@ -8,15 +8,37 @@ import { withDefaults } from './exec-env.ts'
 import { findRecord } from './find.ts'
 import { readSecrets } from './secrets.ts'
 import { knownUserEnv, type FoundIn } from './user-env.ts'
+import { beginUse, isAsleep } from './uses.ts'
 
 /** Starts a program in an environment, as its user, in its workdir, with its variables, unless the call says otherwise. */
 export async function execIn(host: HostContext, options: ExecOptions): Promise<Process> {
-  const { environment, projectFolder, signal, onEvent, ...given } = options
+  const { environment, projectFolder, signal, onEvent, unattended = false, ...given } = options
   if (given.argv.length === 0)
     throw new HolmError('HOLM_USAGE', 'no command was given', { hint: 'Say what to run: holm exec -- ls' })
   const record = findRecord(host, environment, projectFolder)
   const operation = host.operation(record.name, { ...(signal && { signal }), ...(onEvent && { onEvent }) })
   const provider = await host.provider(record.provider)
+  if (unattended) return startIn({ host, record, provider, operation }, given)
+  const end = beginUse(host, record.name)
+  try {
+    if (isAsleep(host, record.name))
+      await wakeFirst(host, record.name, { ...(signal && { signal }), ...(onEvent && { onEvent }) })
+    const process = await startIn({ host, record, provider, operation }, given)
+    void process.exited.then(end, end)
+    return process
+  } catch (error) {
+    end()
+    throw error
+  }
+}
+
+/** It was put to sleep because nobody used it. */
+async function wakeFirst(host: HostContext, name: string, call: CallOptions): Promise<void> {
+  const { wake } = await import('./idle.ts')
+  await wake(host, name, call)
+}
+
+async function startIn({ host, record, provider, operation }: FoundIn, given: ExecRequest): Promise<Process> {
   const request = await completeRequest({ host, record, provider, operation }, given).catch(
     (error: unknown) => {
       throw explain(record, error)

@@ -1,7 +1,7 @@
 import { HolmError } from '../../errors.ts'
-import { requireFacet, type LogChunk } from '../../facets.ts'
+import { requireFacet, type LogChunk, type MetricsSample } from '../../facets.ts'
 import type { Served } from '../../hooks.ts'
-import type { EnvironmentInfo, HostApi } from '../../host-api.ts'
+import type { CallOptions, EnvironmentInfo, HostApi } from '../../host-api.ts'
 import type { EnvironmentState, Provider } from '../../provider.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
@@ -14,6 +14,7 @@ import { findRecord } from './find.ts'
 import { infoOf } from './info.ts'
 import { readSecrets } from './secrets.ts'
 import { knownUserEnv } from './user-env.ts'
+import { markAsleep } from './uses.ts'
 
 /** Options of a host method that takes a name first. */
 export type MethodOptions<Method extends keyof HostApi> = HostApi[Method] extends (
@@ -79,6 +80,7 @@ export async function startEnvironment(
     const before = await inspect(provider, record.name, operation)
     if (before.status === 'absent') throw forget(host, record)
     if (before.status === 'running') {
+      markAsleep(host, record.name, false)
       await bear(host, { record, provider, operation })
       return infoOf(before, record)
     }
@@ -89,6 +91,8 @@ export async function startEnvironment(
           )
         : await wakeRecorded(host, { record, provider, operation })
     if (before.status !== 'paused') await runStartStages(host, { record, provider, operation })
+    // Not before it runs: who finds it asleep waits for this.
+    markAsleep(host, record.name, false)
     operation.emit({ type: 'state', environment: record.name, status: state.status })
     await serve(host, { record, state, operation })
     return infoOf(state, record)
@@ -163,10 +167,20 @@ export async function stopEnvironment(
       ),
     )
     if (state.status === 'absent') throw forget(host, record)
+    markAsleep(host, record.name, false)
     await host.hooks.after('afterStop', { environment: record.name })
     operation.emit({ type: 'state', environment: record.name, status: state.status })
     return infoOf(state, record)
   })
+}
+
+export async function measure(
+  host: HostContext,
+  name: string,
+  options: CallOptions,
+): Promise<MetricsSample | undefined> {
+  const { record, provider, operation } = await findEnvironment(host, name, options)
+  return provider.metrics?.sample(record.name, operation.context)
 }
 
 export async function* readLogs(
