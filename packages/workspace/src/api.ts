@@ -12,6 +12,8 @@ export interface CreateOptions extends CallOptions {
   readonly resources?: Resources
   /** Its number, for one of N made together. */
   readonly worker?: number
+  /** As in `WorkspaceRecord`. */
+  readonly idleMs?: number
 }
 
 /** A workspace as it is now. */

@@ -2,7 +2,8 @@ import { definePlugin } from '@holm/core'
 import type { EnvironmentInfo, HostApi, PluginApi, PluginDefinition } from '@holm/core'
 import type { Workspaces } from './api.ts'
 import { withDefault } from './commands/default.ts'
-import { commands, pluginCommands } from './commands/index.ts'
+import { ensureWatcher } from './commands/idle.ts'
+import { bringing, commands, pluginCommands } from './commands/index.ts'
 import { createGit } from './git.ts'
 import { configSchema, type WorkspaceConfig } from './options.ts'
 import type { WorkspaceRecord } from './record.ts'
@@ -23,7 +24,11 @@ const plugin: PluginDefinition<WorkspaceConfig> = definePlugin<WorkspaceConfig>(
       const { run } = command
       api.command({
         ...command,
-        run: async (input) => run(withDefault(input, command, api.env), open(input.host)),
+        async run(input) {
+          const result = await run(withDefault(input, command, api.env), open(input.host))
+          if (bringing.has(command.id)) await ensureWatcher(api)
+          return result
+        },
       })
     }
     for (const command of pluginCommands) {

@@ -1,5 +1,6 @@
 import { objectSchema, optionChecks } from '@holm/core'
 import type { StandardSchema } from '@holm/core'
+import { parseIdle } from './pause/duration.ts'
 
 /** The section `plugin.workspace` of the configuration. */
 export interface WorkspaceConfig {
@@ -18,6 +19,10 @@ export interface WorkspaceConfig {
   readonly protectGit?: boolean
   /** Let ssh sessions use the keys of this machine's agent. Default false: who is inside can use them, too. */
   readonly forwardAgent?: boolean
+  /** Workspaces that nobody used for so long are paused, or stopped where nothing can be paused: `30m`. Default `off`. */
+  readonly idle?: string
+  /** What sleeps is woken by its next use. Default true; false: by `holm workspace start` alone. */
+  readonly autoStart?: boolean
 }
 
 const { flag, text } = optionChecks
@@ -25,6 +30,11 @@ const { flag, text } = optionChecks
 function insidePaths(value: unknown): string | undefined {
   const fits = Array.isArray(value) && value.every((item) => typeof item === 'string' && isPlain(item))
   return fits ? undefined : 'must be a list of paths inside the repository'
+}
+
+function idleTime(value: unknown): string | undefined {
+  const fits = typeof value === 'string' && parseIdle(value) !== undefined
+  return fits ? undefined : 'must be a time such as "30m", or "off"'
 }
 
 /** Relative, and inside whatever it is relative to. */
@@ -39,4 +49,6 @@ export const configSchema: StandardSchema<WorkspaceConfig> = objectSchema<Worksp
   link: insidePaths,
   protectGit: flag,
   forwardAgent: flag,
+  idle: idleTime,
+  autoStart: flag,
 })

@@ -18,6 +18,8 @@ export interface WorkspaceRecord {
   readonly createdAt: string
   /** Its number, for one of N made together. */
   readonly worker?: number
+  /** It is put to sleep when nobody used it for so many milliseconds; 0: never; absent: as the configuration says. */
+  readonly idleMs?: number
   readonly blueprint?: string
   readonly provider?: string
 }

@@ -178,7 +178,7 @@ async function assertNew(context: WorkspaceContext, name: string, options: CallO
 async function plan(
   { git, config }: WorkspaceContext,
   name: string,
-  { cwd, from, signal, blueprint, provider, worker }: CreateOptions,
+  { cwd, from, signal, blueprint, provider, worker, idleMs }: CreateOptions,
 ): Promise<{ record: WorkspaceRecord; warnings: readonly string[] }> {
   const repository = await findRepository(git, cwd)
   const start =
@@ -198,6 +198,7 @@ async function plan(
       start: start.commit,
       createdAt: new Date().toISOString(),
       ...(worker !== undefined && { worker }),
+      ...(idleMs !== undefined && { idleMs }),
       ...(blueprint !== undefined && { blueprint }),
       ...(provider !== undefined && { provider }),
     },

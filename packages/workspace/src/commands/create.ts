@@ -1,6 +1,7 @@
 import type { CommandInput, FlagDefinition } from '@holm/core'
 import type { CreateOptions } from '../api.ts'
 import { nameOf, textFlag, type WorkspaceCommand } from './command.ts'
+import { idleFlag, idleOf } from './idle.ts'
 import { parseResources } from './resources.ts'
 
 /** How a workspace is made, of every command that makes some. */
@@ -15,6 +16,7 @@ export const createFlags = {
   provider: { type: 'string', char: 'p', description: 'Where to run it.', completes: 'provider' },
   cpus: { type: 'string', description: 'Number of cores, such as 1.5.' },
   memory: { type: 'string', description: 'Memory, such as 512mb or 4gb.' },
+  idle: idleFlag,
 } as const satisfies Readonly<Record<string, FlagDefinition>>
 
 export const create: WorkspaceCommand = {
@@ -51,6 +53,7 @@ export async function optionsOf(input: CommandInput): Promise<CreateOptions> {
   const from = textFlag(input, 'from')
   const blueprint = textFlag(input, 'blueprint')
   const provider = textFlag(input, 'provider')
+  const idleMs = idleOf(input)
   const resources = await parseResources({ cpus: textFlag(input, 'cpus'), memory: textFlag(input, 'memory') })
   return {
     cwd: input.cwd,
@@ -59,5 +62,6 @@ export async function optionsOf(input: CommandInput): Promise<CreateOptions> {
     ...(blueprint !== undefined && { blueprint }),
     ...(provider !== undefined && { provider }),
     ...(resources && { resources }),
+    ...(idleMs !== undefined && { idleMs }),
   }
 }

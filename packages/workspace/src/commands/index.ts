@@ -3,6 +3,7 @@ import { create } from './create.ts'
 import { merge, prune, remove } from './end.ts'
 import { exec, logs, shell, start, stop } from './enter.ts'
 import { portForward, portOpen } from './forward.ts'
+import { watchIdleCommand } from './idle.ts'
 import { diff, list, show } from './look.ts'
 import { open } from './open.ts'
 import { portList, proxy } from './ports.ts'
@@ -38,7 +39,17 @@ export const commands: readonly WorkspaceCommand[] = [
   teardown,
 ]
 
-export const pluginCommands: readonly PluginCommand[] = [open, use, portOpen, sshConfig, sshProxy]
+export const pluginCommands: readonly PluginCommand[] = [
+  open,
+  use,
+  portOpen,
+  sshConfig,
+  sshProxy,
+  watchIdleCommand,
+]
 
 /** What the manifest lists. */
 export const tables = [...commands, ...pluginCommands].map(({ run: _run, ...table }) => table)
+
+/** Commands after which there may be more to be put to sleep. */
+export const bringing: ReadonlySet<string> = new Set([create.id, start.id, spawn.id])

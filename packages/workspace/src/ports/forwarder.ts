@@ -29,6 +29,8 @@ export async function forwardPorts(options: ForwarderOptions): Promise<void> {
   const { name } = environment
   const now: Situation = { environment, listening: new Set() }
   const exec: Exec = (request) => host.exec({ ...request, environment: name, signal })
+  // Who only looks does not use it.
+  const look: Exec = (request) => host.exec({ ...request, environment: name, signal, unattended: true })
   const forwards = createForwardSet({
     ports: host.ports,
     environment: name,
@@ -44,7 +46,9 @@ export async function forwardPorts(options: ForwarderOptions): Promise<void> {
     for (const wish of wishes) await forwards.open(wish)
     while (!signal.aborted) {
       const shared = isShared(now.environment)
-      await watchPorts({ exec, shared, user: now.environment.user, signal, onPorts }).catch(passOver(signal))
+      await watchPorts({ exec: look, shared, user: now.environment.user, signal, onPorts }).catch(
+        passOver(signal),
+      )
       if (signal.aborted) return
       await onPorts([])
       now.environment = await awaitRunning(host, name, signal)
