@@ -13,32 +13,33 @@ function git(stage: Stage, ...args: readonly string[]): string {
   return execFileSync('git', args, { cwd: stage.project, env, encoding: 'utf8' }).trimEnd()
 }
 
-/**
- * The memory provider's environments are processes of this machine: names that no other test has, and programs that end with the stage.
- */
-const unique = randomBytes(4).toString('hex')
-const [one, two] = [`one-${unique}`, `two-${unique}`]
 const alive = 'while [ -d "$STAGE" ]; do sleep 0.1; done'
 
-function blueprintOf({ folder }: Stage): string {
-  const environment = { STAGE: folder }
-  return JSON.stringify({
-    name: 'demo',
-    base: 'host',
-    services: {
-      [one]: { command: ['sh', '-c', `echo hello; ${alive}`], environment },
-      [two]: { command: ['sh', '-c', alive], depends_on: [one], environment },
-    },
-  })
+interface Repository {
+  readonly stage: Stage
+  /** Names of its services; the second one needs the first. */
+  readonly one: string
+  readonly two: string
 }
 
-async function setRepository(): Promise<Stage> {
+/**
+ * The memory provider's environments are processes of this machine: services have names that no other test has, and programs that end
+ * with the stage.
+ */
+async function setRepository(): Promise<Repository> {
   const stage = await setStage({ plugins: [workspace] })
+  const unique = randomBytes(4).toString('hex')
+  const [one, two] = [`one-${unique}`, `two-${unique}`]
   onTestFinished(() => {
     for (const name of [one, two])
       rmSync(`/tmp/.holm-services-${userInfo().uid}/${name}`, { recursive: true, force: true })
   })
-  stage.write('holm.yaml', blueprintOf(stage))
+  const environment = { STAGE: stage.folder }
+  const services = {
+    [one]: { command: ['sh', '-c', `echo hello; ${alive}`], environment },
+    [two]: { command: ['sh', '-c', alive], depends_on: [one], environment },
+  }
+  stage.write('holm.yaml', JSON.stringify({ name: 'demo', base: 'host', services }))
   git(stage, 'init', '--quiet', '--initial-branch=main')
   git(stage, 'config', 'user.name', 'Ada')
   git(stage, 'config', 'user.email', 'ada@example.org')
@@ -46,7 +47,7 @@ async function setRepository(): Promise<Stage> {
   git(stage, 'commit', '--quiet', '--message', 'first')
   // What is defined in this program is loaded with the first question that it may answer.
   await stage.host.commands.list()
-  return stage
+  return { stage, one, two }
 }
 
 it('relies on what the workspace package has', () => {
@@ -54,7 +55,7 @@ it('relies on what the workspace package has', () => {
 })
 
 it('makes, changes and removes workspaces', async () => {
-  const stage = await setRepository()
+  const { stage } = await setRepository()
   const client = await stage.client('websocket')
   const made = await client.call('workspace.create', { name: 'fix', folder: stage.project })
   expect(methods['workspace.create'].result.parse(made)).toMatchObject({
@@ -84,7 +85,7 @@ it('makes, changes and removes workspaces', async () => {
 })
 
 it('controls services', async () => {
-  const stage = await setRepository()
+  const { stage, one, two } = await setRepository()
   const client = await stage.client('socket')
   await client.call('environment.up', { folder: stage.project })
   const states = ({
