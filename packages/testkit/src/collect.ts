@@ -42,16 +42,20 @@ export interface Tap {
   /** Everything so far, as UTF-8. */
   text(): string
   bytes(): number
+  /** Everything was read. */
+  readonly ended: Promise<void>
 }
 
 /** Starts reading at once and remembers. */
 export function tap(stream: Readable): Tap {
   const chunks: Buffer[] = []
   let bytes = 0
+  const { promise: ended, resolve } = Promise.withResolvers<void>()
+  for (const event of ['end', 'close', 'error']) stream.once(event, () => resolve())
   stream.on('error', () => undefined)
   stream.on('data', (chunk: Uint8Array) => {
     chunks.push(Buffer.from(chunk))
     bytes += chunk.length
   })
-  return { text: () => Buffer.concat(chunks).toString('utf8'), bytes: () => bytes }
+  return { text: () => Buffer.concat(chunks).toString('utf8'), bytes: () => bytes, ended }
 }

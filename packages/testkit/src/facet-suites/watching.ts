@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { requireFacet, type LogsOptions, type PortRequest } from '@holm/core'
-import { tap } from '../collect.ts'
+import { isHolmError, requireFacet, type LogsOptions, type PortRequest } from '@holm/core'
+import { tap, type Tap } from '../collect.ts'
 import { assertRejects } from '../kit/expect.ts'
 import type { Kit, Suite } from '../kit/kit.ts'
 import { waitFor, within } from '../kit/wait-for.ts'
@@ -103,9 +103,7 @@ export const portsSuite: Suite = {
       assert.deepEqual((await kit.inspect(name)).ports, [binding], 'state.ports says the same')
     },
     'a wished port is taken': async (kit) => {
-      const host = await findFreePort()
-      const container = kit.provider.traits.mapsPorts ? 8080 : host
-      const name = await kit.start({ ports: [{ container, host, hostIp: '127.0.0.1', protocol: 'tcp' }] })
+      const { name, host } = await startOnPort(kit)
       assert.deepEqual(
         (await listPorts(kit, name)).map((each) => each.host),
         [host],
@@ -143,6 +141,20 @@ export const portsSuite: Suite = {
 
 function listPorts(kit: Kit, name: string): ReturnType<ReturnType<typeof requireFacet<'ports'>>['list']> {
   return requireFacet(kit.provider, 'ports').list(name, kit.context())
+}
+
+/** A free port may be somebody else's a moment later: then another is wished for. */
+async function startOnPort(kit: Kit): Promise<{ readonly name: string; readonly host: number }> {
+  for (let tries = 5; ; tries -= 1) {
+    const host = await findFreePort()
+    const container = kit.provider.traits.mapsPorts ? 8080 : host
+    try {
+      const name = await kit.start({ ports: [{ container, host, hostIp: '127.0.0.1', protocol: 'tcp' }] })
+      return { name, host }
+    } catch (error) {
+      if (tries === 1 || !isHolmError(error, 'HOLM_PORT_TAKEN')) throw error
+    }
+  }
 }
 
 async function requestPort({ provider }: Kit): Promise<PortRequest> {
@@ -188,11 +200,10 @@ export const metricsSuite: Suite = {
       })
     },
     'an interval of at least 100 ms is measured': async (kit) => {
-      const since = performance.now()
-      await takeSample(kit, await kit.shared())
-      const took = performance.now() - since
-      // A provider may answer at once from a counter it watched before; then it says so by being no slower than its list.
-      assert.ok(took < 15_000, `a sample took ${Math.round(took)} ms`)
+      const name = await kit.shared()
+      // A provider may answer at once from a counter it watched before, but it does not watch for long.
+      const sample = await within(takeSample(kit, name), { what: 'a sample' })
+      assert.ok(sample.cpuPercent >= 0, `cpuPercent ${sample.cpuPercent}`)
     },
     'an unknown name is refused': (kit) => assertRejects(takeSample(kit, unknown), notFound, 'sample'),
   },
@@ -207,6 +218,13 @@ function takeSample(
 
 /** How long a frozen program is watched. Longer proves more; a ticking one writes every 50 ms. */
 const watchMs = 500
+
+/** What was heard in all, when nothing came meanwhile. */
+async function silentFor(out: Tap, ms: number): Promise<number | undefined> {
+  const before = out.bytes()
+  await sleep(ms)
+  return out.bytes() === before ? before : undefined
+}
 
 export const pauseSuite: Suite = {
   name: 'pause',
@@ -223,10 +241,8 @@ export const pauseSuite: Suite = {
         assert.equal((await pause.pause(name, kit.context())).status, 'paused')
       }
       assert.equal((await kit.inspect(name)).status, 'paused')
-      await sleep(watchMs / 5)
-      const before = out.bytes()
-      await sleep(watchMs)
-      assert.equal(out.bytes(), before, 'bytes a frozen program wrote')
+      // What it wrote before it was frozen may still be on its way.
+      const before = await waitFor(() => silentFor(out, watchMs), { what: 'a frozen program to be silent' })
       for (let round = 0; round < kit.repeat; round += 1) {
         assert.equal((await pause.resume(name, kit.context())).status, 'running')
       }

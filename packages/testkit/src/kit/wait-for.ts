@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HolmError } from '@holm/core'
 
+const defaultDeadlineMs = 45_000
+
 export interface WaitOptions {
   /** What is waited for; the error names it. */
   readonly what: string
-  /** Default 20 s. */
+  /** Default 45 s: below the deadline of a check, so that what did not come is named. */
   readonly deadlineMs?: number
   readonly intervalMs?: number
 }
@@ -12,7 +14,7 @@ export interface WaitOptions {
 /** Asks until the answer is neither false nor undefined, and returns it. HOLM_TIMEOUT names what did not come. */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
-  { what, deadlineMs = 20_000, intervalMs = 20 }: WaitOptions,
+  { what, deadlineMs = defaultDeadlineMs, intervalMs = 20 }: WaitOptions,
 ): Promise<Exclude<T, false | undefined>> {
   const until = performance.now() + deadlineMs
   for (;;) {
@@ -24,7 +26,10 @@ export async function waitFor<T>(
 }
 
 /** The promise's value, or HOLM_TIMEOUT naming what was waited for. */
-export async function within<T>(promise: Promise<T>, { what, deadlineMs = 20_000 }: WaitOptions): Promise<T> {
+export async function within<T>(
+  promise: Promise<T>,
+  { what, deadlineMs = defaultDeadlineMs }: WaitOptions,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(timeout(what, deadlineMs)), deadlineMs)

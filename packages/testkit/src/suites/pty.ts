@@ -50,6 +50,7 @@ export const ptySuite: Suite = {
       await waitFor(() => out.text().includes('ready'), { what: '"ready" on the terminal' })
       process.stdin?.write('\u0003')
       assert.equal((await within(process.exited, { what: 'the end after Ctrl-C' })).code, 7)
+      await within(out.ended, { what: 'the end of the output after Ctrl-C' })
       assert.match(out.text(), /caught/)
     },
   },

@@ -18,6 +18,7 @@ export const signalsSuite: Suite = {
         await process.kill(signal)
         const { code } = await within(process.exited, { what: `the end after ${signal}` })
         assert.equal(code, 33, signal)
+        await within(out.ended, { what: `the end of the output after ${signal}` })
         assert.equal(out.text(), 'ready\ncaught\n', signal)
       }
     },

@@ -43,6 +43,7 @@ export const streamsSuite: Suite = {
       await waitFor(() => out.text() === 'first\n', { what: 'the first line before any input' })
       process.stdin?.write('go\n')
       await process.exited
+      await within(out.ended, { what: 'the end of the output' })
       assert.equal(out.text(), 'first\nsecond go\n')
     },
     '8 MiB of random bytes go in and come out': async (kit) => {
