@@ -5,6 +5,7 @@ import { withDefault } from './commands/default.ts'
 import { ensureWatcher } from './commands/idle.ts'
 import { bringing, commands, pluginCommands } from './commands/index.ts'
 import { createGit } from './git.ts'
+import { aroundStart, aroundStop, withLifecycle } from './lifecycle/workspace-lifecycle.ts'
 import { configSchema, type WorkspaceConfig } from './options.ts'
 import type { WorkspaceRecord } from './record.ts'
 import { isRun, startServices, stopServices, type Served } from './services/runner.ts'
@@ -19,7 +20,7 @@ const plugin: PluginDefinition<WorkspaceConfig> = definePlugin<WorkspaceConfig>(
   contract: 1,
   configSchema,
   setup(api) {
-    const open = (host: HostApi): Workspaces => createFor(api, host)
+    const open = (host: HostApi): Workspaces => withLifecycle(api, host, createFor(api, host))
     for (const command of commands) {
       const { run } = command
       api.command({
@@ -41,9 +42,11 @@ const plugin: PluginDefinition<WorkspaceConfig> = definePlugin<WorkspaceConfig>(
     api.method('workspaces', open)
     api.hook('beforeReady', (served) => {
       warnOfImages(api, served.environment)
-      return startServices(served)
+      return aroundStart(api, served, () => startServices(served))
     })
-    api.hook('beforeStop', ({ served }) => (served === undefined ? undefined : endServices(api, served)))
+    api.hook('beforeStop', ({ served }) =>
+      served === undefined ? undefined : aroundStop(api, served, () => endServices(api, served)),
+    )
   },
 })
 

@@ -56,7 +56,13 @@ export const baseImport: BuiltinCommand = {
   group,
   summary: 'Copy a tarball or disk, or download one, into the cache.',
   description: 'A broken download is taken up where it stopped; the checksum is verified.',
-  args: [newNameArg, { ...sourceArg, description: 'A tarball, a disk, a URL, a name of the catalogue, or download:<distribution>/<release>.' }],
+  args: [
+    newNameArg,
+    {
+      ...sourceArg,
+      description: 'A tarball, a disk, a URL, a name of the catalogue, or download:<distribution>/<release>.',
+    },
+  ],
   flags: { sha256: { type: 'string', description: 'Checksum it must have.' }, disk: diskFlag },
   examples: [
     {

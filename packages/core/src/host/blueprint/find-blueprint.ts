@@ -10,6 +10,9 @@ import type { BlueprintContext, BlueprintSource } from './blueprint-context.ts'
 /** Names of a native blueprint in a folder, first match wins. */
 export const nativeNames = ['holm.yaml', 'holm.yml', 'holm.json', 'holm.toml'] as const
 
+/** The project file of lima-sandbox, read where there is no blueprint. */
+export const limaSandboxName = '.lima-sandbox.toml'
+
 export interface FoundBlueprint {
   readonly source: BlueprintSource
   /** Folder that is the project: the one that has the blueprint, or the current one. */
@@ -86,7 +89,12 @@ async function findUpwards(context: FindContext): Promise<FoundBlueprint> {
 }
 
 async function findInFolder(folder: string): Promise<FoundBlueprint | undefined> {
-  for (const name of [...nativeNames, '.devcontainer/devcontainer.json', '.devcontainer.json']) {
+  for (const name of [
+    ...nativeNames,
+    '.devcontainer/devcontainer.json',
+    '.devcontainer.json',
+    limaSandboxName,
+  ]) {
     const path = join(folder, name)
     if ((await kindOf(path)) === 'file') return { source: { kind: 'file', path }, project: folder }
   }
@@ -109,7 +117,7 @@ function foundFile(path: string, cwd: string): FoundBlueprint {
   const source = { kind: 'file', path } as const
   if (
     (nativeNames as readonly string[]).includes(basename(path)) ||
-    basename(path) === '.devcontainer.json'
+    ['.devcontainer.json', limaSandboxName].includes(basename(path))
   ) {
     return { source, project: dirname(path) }
   }

@@ -1,6 +1,6 @@
 import { omitUndefined } from './omit-undefined.ts'
 import { basename, dirname } from 'node:path'
-import { findBlueprint } from './find-blueprint.ts'
+import { findBlueprint, limaSandboxName } from './find-blueprint.ts'
 import { nameSource } from './blueprint-context.ts'
 import { slugify } from './environment-name.ts'
 import { toCommand } from './parse-commands.ts'
@@ -21,6 +21,10 @@ export async function loadBlueprint(
   if (isDevcontainer(found)) {
     const { loadDevcontainer } = await import('./devcontainer/load-devcontainer.ts')
     return loadDevcontainer(found, context)
+  }
+  if (basename(found.source.path) === limaSandboxName) {
+    const { loadLimaSandbox } = await import('./lima-sandbox.ts')
+    return loadLimaSandbox(found, context)
   }
   const { loadNative } = await import('./extends.ts')
   const { source, project } = found

@@ -1,0 +1,112 @@
+import { join } from 'node:path'
+import type { EnvironmentInfo, HostApi, PluginApi } from '@holm/core'
+import type { Workspaces } from '../api.ts'
+import type { WorkspaceConfig } from '../options.ts'
+import type { WorkspaceRecord } from '../record.ts'
+import type { Exec } from '../services/inside.ts'
+import { loadLifecycle, type Lifecycle, type Stage } from './file.ts'
+import { runStage } from './run.ts'
+
+type Api = PluginApi<WorkspaceConfig>
+
+interface Entered {
+  readonly environment: EnvironmentInfo
+  readonly exec: Exec
+  readonly signal: AbortSignal
+}
+
+/** Which start of which environment had its commands already. */
+interface StartRecord {
+  readonly startedAt: string
+}
+
+/** Runs a stage for the environment of a workspace whose worktree has a lifecycle file; nothing for any other. */
+async function run(
+  api: Api,
+  { environment, exec, signal }: Entered,
+  ...wanted: readonly Stage[]
+): Promise<void> {
+  const lifecycle = lifecycleOf(api, environment.name)
+  if (lifecycle === undefined) return
+  const options = {
+    workspace: environment.name,
+    exec,
+    log: api.log,
+    logs: join(api.paths.data, 'lifecycle'),
+    signal,
+  }
+  for (const stage of wanted) await runStage(lifecycle, stage, options)
+}
+
+function lifecycleOf(api: Api, name: string): Lifecycle | undefined {
+  const record = api.records<WorkspaceRecord>('workspace').get(name)
+  return record && loadLifecycle(record.path)
+}
+
+/** Around the services of an environment: before the first and after the last of its start. */
+export async function aroundStart(api: Api, served: Entered, services: () => Promise<void>): Promise<void> {
+  const { name, startedAt } = served.environment
+  const isNew = startsAnew(api, name, startedAt)
+  if (isNew) await run(api, served, 'pre-start')
+  await services()
+  if (!isNew) return
+  await run(api, served, 'post-start')
+  noteStart(api, name, startedAt)
+}
+
+/** And of its stop. */
+export async function aroundStop(api: Api, served: Entered, services: () => Promise<void>): Promise<void> {
+  await run(api, served, 'pre-stop')
+  await services()
+  await run(api, served, 'post-stop')
+}
+
+/** An `up` of what runs is no start. */
+function startsAnew(api: Api, name: string, startedAt: string | undefined): boolean {
+  return startedAt === undefined || api.records<StartRecord>('start').get(name)?.startedAt !== startedAt
+}
+
+function noteStart(api: Api, name: string, startedAt: string | undefined): void {
+  const isWorkspace = api.records<WorkspaceRecord>('workspace').get(name) !== undefined
+  if (startedAt !== undefined && isWorkspace) api.records<StartRecord>('start').put(name, { startedAt })
+}
+
+/** Does the same for environments without services, which no hook is called for. */
+export function withLifecycle(api: Api, host: HostApi, workspaces: Workspaces): Workspaces {
+  const enter = async (
+    name: string,
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<Entered | undefined> => {
+    const environment = await host.status(name, { signal })
+    if (environment.status !== 'running' || environment.services.length > 0) return undefined
+    return {
+      environment,
+      signal,
+      exec: (request) => host.exec({ ...request, environment: name, signal, unattended: true }),
+    }
+  }
+  const started = async (name: string, signal?: AbortSignal): Promise<void> => {
+    if (lifecycleOf(api, name) === undefined) return
+    const entered = await enter(name, signal)
+    if (entered) await aroundStart(api, entered, () => Promise.resolve())
+  }
+  return {
+    ...workspaces,
+    async create(name, options) {
+      const info = await workspaces.create(name, options)
+      await started(name, options.signal)
+      return info
+    },
+    async start(name, options = {}) {
+      const info = await workspaces.start(name, options)
+      await started(name, options.signal)
+      return info
+    },
+    async stop(name, options = {}) {
+      const known = workspaces.records().some((record) => record.name === name)
+      const entered = known && lifecycleOf(api, name) ? await enter(name, options.signal) : undefined
+      if (entered) await aroundStop(api, entered, () => Promise.resolve())
+      return workspaces.stop(name, options)
+    },
+  }
+}

@@ -1,0 +1,71 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { setStage, type Stage } from './stage.ts'
+
+/** Each command writes its stage into a file of the repository. */
+function commit({ write, git, repository, folder }: Stage, extra: object = {}): string {
+  const said = join(folder, 'said')
+  const note = (word: string) => ({
+    name: word,
+    command: 'sh',
+    args: ['-c', 'echo "$WORD" >>"$0"', said],
+    env: { WORD: word },
+  })
+  const names = ['pre-start', 'post-start', 'pre-stop', 'post-stop']
+  const hooks = { ...Object.fromEntries(names.map((name) => [name, [note(name)]])), ...extra }
+  write(join(repository, '.nexus', 'lifecycle.json'), JSON.stringify({ version: '1', hooks }))
+  git(repository, 'add', '--all')
+  git(repository, 'commit', '--quiet', '--message', 'lifecycle')
+  return said
+}
+
+const lines = (path: string): string[] =>
+  existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : []
+const services = `services:\n  web:\n    command: 'echo service >>"$SAID"; sleep 1000'\n    environment: { SAID: "%s" }\n    healthcheck: { command: 'grep -q service "$SAID"', interval: 50ms, retries: 500 }\n`
+
+it.each([
+  { what: 'without services', yaml: '', between: [] },
+  { what: 'around services', yaml: services, between: ['service'] },
+])('runs the commands of each start and stop once, $what', { timeout: 60_000 }, async ({ yaml, between }) => {
+  const stage = await setStage()
+  const { workspaces, write, repository, folder } = stage
+  write(join(repository, 'holm.yaml'), `name: demo\nbase: host\n${yaml.replace('%s', join(folder, 'said'))}`)
+  const said = commit(stage)
+  await workspaces.create('fix', { cwd: repository })
+  const begin = ['pre-start', ...between, 'post-start']
+  expect(lines(said)).toEqual(begin)
+  await workspaces.start('fix')
+  expect(lines(said)).toEqual(begin)
+  await workspaces.stop('fix')
+  expect(lines(said)).toEqual([...begin, 'pre-stop', 'post-stop'])
+  await workspaces.start('fix')
+  expect(lines(said).slice(begin.length + 2)).toEqual(begin)
+})
+
+it(
+  'keeps what a command said that was not done in time, and leaves out the rest of its stage',
+  { timeout: 60_000 },
+  async () => {
+    const stage = await setStage()
+    const slow = {
+      name: 'slow',
+      command: 'sh',
+      args: ['-c', 'echo "so far"; exec sleep 1000'],
+      timeout: '5s',
+    }
+    const never = { command: 'touch', args: ['never'] }
+    const said = commit(stage, { 'pre-start': [slow, never] })
+    const { path } = await stage.workspaces.create('fix', { cwd: stage.repository })
+    const [warning = ''] = stage.warnings
+    expect(warning).toMatch(
+      /^pre-start slow was not done within 5 s; 1 more of pre-start is left out \(all of it: .*fix\.log\)\nso far$/,
+    )
+    expect(existsSync(join(path, 'never'))).toBe(false)
+    // The next stage is another matter.
+    expect(lines(said)).toEqual(['post-start'])
+    expect(readFileSync(/all of it: (.*)\)/.exec(warning)?.[1] ?? '', 'utf8')).toContain(
+      '== pre-start slow: was not done',
+    )
+  },
+)
