@@ -26,6 +26,8 @@ export default defineConfig({
             'docs/**/*.test.ts',
             'bench/**/*.test.ts',
           ],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
         },
       },
       {

@@ -97,7 +97,7 @@ test('an engine that is frozen before up is said to be silent', { timeout: 90_00
   own?.process.kill('SIGSTOP')
   const since = performance.now()
   const shown = await expectCode(holm, ['provider', 'show', 'docker', '--json'], 0)
-  expect(performance.now() - since).toBeLessThan(10_000)
+  expect(performance.now() - since).toBeLessThan(30_000)
   expect(JSON.parse(shown.stdout)).toMatchObject({
     probe: { usable: false, reason: expect.stringContaining('does not answer') as string },
   })

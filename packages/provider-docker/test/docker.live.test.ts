@@ -154,7 +154,7 @@ describe.skipIf(reason)('docker, the engine itself', () => {
       message: expect.stringContaining('localhost:1/holm/none:1'),
       hint: expect.stringContaining('holm base add'),
     })
-    expect(performance.now() - started).toBeLessThan(2000)
+    expect(performance.now() - started).toBeLessThan(20_000)
     expect((await live.provider.inspect(spec.name, createTestContext())).status).toBe('absent')
   })
 

@@ -35,7 +35,7 @@ describe('docker, an engine that is not there', () => {
       usable: false,
       reason: expect.stringContaining('does not answer'),
     })
-    expect(performance.now() - started).toBeLessThan(3000)
+    expect(performance.now() - started).toBeLessThan(20_000)
     engine.dispose()
     for (const socket of sockets) socket.destroy()
     server.close()

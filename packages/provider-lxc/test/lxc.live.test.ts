@@ -354,7 +354,7 @@ function askTcp(port: number, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1' }, () => socket.write(text))
     let said = ''
-    socket.setTimeout(3000, () => socket.destroy(new Error(`no answer on port ${port}`)))
+    socket.setTimeout(60_000, () => socket.destroy(new Error(`no answer on port ${port}`)))
     socket.on('data', (data) => (said += String(data)))
     socket.on('end', () => resolve(said))
     socket.on('error', reject)
@@ -364,12 +364,16 @@ function askTcp(port: number, text: string): Promise<string> {
 function askUdp(port: number, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = createSocket('udp4')
-    const timer = setTimeout(() => reject(new Error(`no answer on port ${port}`)), 3000)
-    socket.on('message', (data) => {
+    const timer = setTimeout(() => reject(new Error(`no answer on port ${port}`)), 60_000)
+    const send = (): void => socket.send(text, port, '127.0.0.1')
+    // Nobody promises that a datagram arrives.
+    const again = setInterval(send, 1000)
+    socket.once('message', (data) => {
       clearTimeout(timer)
+      clearInterval(again)
       socket.close()
       resolve(String(data))
     })
-    socket.send(text, port, '127.0.0.1')
+    send()
   })
 }

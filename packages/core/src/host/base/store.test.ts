@@ -141,7 +141,7 @@ describe('import', () => {
     })
     const part = join(root, 'cache/bases/mine.part')
     const first = store.import('mine', `${address}/x.tar`).catch((error: unknown) => error)
-    await vi.waitFor(async () => expect((await stat(part)).size).toBe(65_536))
+    await vi.waitFor(async () => expect((await stat(part)).size).toBe(65_536), 30_000)
     cut()
     expect(await first).toMatchObject({
       code: 'HOLM_COMMAND_FAILED',

@@ -52,7 +52,7 @@ describe('runStage', () => {
     }
     const commands = [[{ argv: ['a'] }, { argv: ['b'] }]]
     const running = runStage({ stage: 'postStart', commands, inside, reporter: createRecorder() })
-    await vi.waitFor(() => expect(started).toEqual(['a', 'b']))
+    await vi.waitFor(() => expect(started).toEqual(['a', 'b']), 30_000)
     release()
     await running
   })
