@@ -22,7 +22,8 @@ function commit({ write, git, repository, folder }: Stage, extra: object = {}): 
 
 const lines = (path: string): string[] =>
   existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : []
-const services = `services:\n  web:\n    command: 'echo service >>"$SAID"; sleep 1000'\n    environment: { SAID: "%s" }\n    healthcheck: { command: 'grep -q service "$SAID"', interval: 50ms, retries: 500 }\n`
+// Programs of the memory provider are programs of this machine: its services have one folder for all.
+const services = `services:\n  web-${process.pid}-${Date.now()}:\n    command: 'echo service >>"$SAID"; sleep 1000'\n    environment: { SAID: "%s" }\n    healthcheck: { command: 'grep -q service "$SAID"', interval: 50ms, retries: 500 }\n`
 
 it.each([
   { what: 'without services', yaml: '', between: [] },
@@ -44,6 +45,7 @@ it.each([
   const again = (): string[] => lines(said).slice(begin.length + 2)
   await expect.poll(() => again().toSorted(), { timeout: 30_000 }).toEqual(begin.toSorted())
   expect(again().filter((word) => word !== 'service')).toEqual(['pre-start', 'post-start'])
+  await workspaces.stop('fix')
 })
 
 it(
