@@ -5,6 +5,7 @@ import { lastLines, runCommand } from '../command.ts'
 /** Commands that test tiers need, and the Debian package that has each. */
 const needs: Readonly<Record<string, string>> = {
   bwrap: 'bubblewrap',
+  busybox: 'busybox-static',
   'chromium-headless-shell': 'chromium-headless-shell',
   containerd: 'containerd',
   dockerd: 'docker.io',

@@ -102,6 +102,8 @@ export interface BlueprintPort {
 export interface BlueprintService {
   readonly command?: string | readonly string[]
   readonly image?: string
+  /** Of a service with an image. */
+  readonly volumes?: NonNullable<Blueprint['volumes']>
   readonly environment?: Readonly<Record<string, string | number | boolean>>
   readonly ports?: readonly (number | string | BlueprintPort)[]
   readonly depends_on?: readonly string[]

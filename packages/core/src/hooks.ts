@@ -3,7 +3,7 @@ import type { Blueprint } from './blueprint.ts'
 import type { EnvironmentState, ExecRequest, Probe, Traits } from './provider.ts'
 import type { Exit, Process } from './process.ts'
 import type { HolmEvent } from './events.ts'
-import type { EnvironmentInfo } from './host-api.ts'
+import type { Companions, EnvironmentInfo } from './host-api.ts'
 
 /**
  * Every hook with what its taps get. The first word of the name fixes the shape:
@@ -46,6 +46,8 @@ export interface Served {
   readonly signal: AbortSignal
   /** As `host.exec` does: the environment's user, folder and variables unless the request says otherwise. */
   exec(request: ExecRequest): Promise<Process>
+  /** Its services that are made from an image. */
+  readonly companions: Companions
   /** Names what is being waited for. */
   step<Result>(name: string, work: () => Promise<Result>): Promise<Result>
 }

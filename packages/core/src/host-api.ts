@@ -84,8 +84,38 @@ export interface EnvironmentInfo {
   readonly mounts: readonly Mount[]
   /** Of its blueprint, in the order they can be started in. */
   readonly services: readonly ServiceSpec[]
+  /** Of one that is a service of another environment. */
+  readonly partOf?: { readonly environment: string; readonly service: string }
   /** Everything looser than the provider's defaults, one sentence each. */
   readonly looser: readonly string[]
+}
+
+/** A service that is made from an image, as the environment that it is. */
+export interface CompanionInfo extends EnvironmentInfo {
+  readonly service: string
+  /** Of its main process, once that has ended. */
+  readonly exitCode: number | undefined
+  /** How often the runtime has started it again by itself. */
+  readonly restarts: number
+  /** holm was asked to stop it: it has not ended by itself. */
+  readonly halted: boolean
+}
+
+/**
+ * The services of one environment that are made from images. Each is an environment of its own, which belongs to this one: it is
+ * stopped and removed with it. Services that run inside are not told here.
+ */
+export interface Companions {
+  /** Those that were made, also what an interrupted call left. */
+  list(): Promise<readonly CompanionInfo[]>
+  /** Makes it unless it is there as the blueprint wants it, and starts it. Returns once it has started, whether or not it has ended since. */
+  up(service: string): Promise<CompanionInfo>
+  /** One that is not there or does not run is fine. */
+  stop(service: string): Promise<void>
+  /** As its main process runs: with its image's user, folder and variables unless the request says otherwise. */
+  exec(service: string, request: ExecRequest): Promise<Process>
+  /** What its main process wrote. */
+  logs(service: string, options: LogsOptions): AsyncIterable<LogChunk>
 }
 
 export interface ExecOptions extends CallOptions, ExecRequest {
@@ -188,6 +218,8 @@ export interface HostApi extends CopiesApi {
     name?: string,
     options?: CallOptions & { readonly volumes?: boolean; readonly projectFolder?: string },
   ): Promise<{ readonly name: string; readonly existed: boolean }>
+  /** HOLM_ENVIRONMENT_NOT_FOUND for an unknown name. */
+  companions(environment: string, options?: CallOptions): Companions
   /** Stored events, oldest first. */
   events(options?: { readonly environment?: string; readonly limit?: number }): readonly StoredEvent[]
   readonly blueprints: {

@@ -51,7 +51,8 @@ export interface Provider extends Partial<Facets> {
   list(ctx: ProviderContext): Promise<readonly EnvironmentState[]>
   /**
    * Returns when processes can be executed in it: state `running`, with `startedAt`. Wished ports are published again at
-   * every start; one that is in use is HOLM_PORT_TAKEN (here or from `create`).
+   * every start; one that is in use is HOLM_PORT_TAKEN (here or from `create`). A main process that ended at once is
+   * HOLM_ENVIRONMENT_FAILED, with its code in `details.exitCode` where it had run.
    */
   start(name: string, ctx: ProviderContext): Promise<EnvironmentState>
   /**
@@ -111,6 +112,8 @@ export interface Traits {
   readonly networks: readonly ('default' | 'none' | 'host' | 'named')[]
   /** Published ports are mapped; false: a port listens on this machine as it is. */
   readonly mapsPorts: boolean
+  /** Runs services that are made from images: see `EnvironmentSpec.companion`. In a named network environments find each other by their `aliases`. */
+  readonly companions?: boolean
 }
 
 export type LimitName = 'cpus' | 'memory' | 'disk' | 'pids'
@@ -161,6 +164,10 @@ export interface EnvironmentState {
   readonly startedAt?: string
   /** Cause of `failed`, or of an unexpected `stopped`. */
   readonly reason?: string
+  /** Of a companion's main process that has ended. */
+  readonly exitCode?: number
+  /** How often the runtime has started a companion again by itself. */
+  readonly restarts?: number
   /** User that programs run as when a request names none, where the provider knows; `exec` is quicker when it is told. */
   readonly user?: string
   readonly labels: Readonly<Record<string, string>>

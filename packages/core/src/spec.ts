@@ -134,15 +134,41 @@ export interface HealthCheck {
   readonly startPeriodMs: number
 }
 
+/**
+ * What a service with a root filesystem of its own has besides: it runs as a companion of its environment, see `CompanionSpec`.
+ * Where the provider cannot, a service with a command runs inside its environment instead, and has none of this.
+ */
+export interface ServiceContainer {
+  readonly base: Extract<Base, { kind: 'image' | 'build' }>
+  /** Instead of what the base declares. An empty list: nothing. */
+  readonly entrypoint?: readonly string[]
+  /** Arguments of the entrypoint, instead of the base's. */
+  readonly args?: readonly string[]
+  /** Names that it is found by, besides the service's own. */
+  readonly aliases?: readonly string[]
+  readonly hostname?: string
+  readonly user?: string
+  readonly workdir?: string
+  readonly init?: boolean
+  /** Named volumes are the environment's own: another environment with the same blueprint has others. */
+  readonly mounts: readonly Mount[]
+  readonly resources?: Resources
+  readonly security?: Partial<Security>
+}
+
 /** Parsed and validated now; the workspace package runs them. */
 export interface ServiceSpec {
   readonly name: string
+  /** Of a service that runs inside the environment. */
   readonly command?: CommandSpec
-  readonly image?: string
+  /** Of one that runs beside it, from an image. */
+  readonly container?: ServiceContainer
   readonly env: Readonly<Record<string, string>>
   readonly ports: readonly PortRequest[]
   readonly dependsOn: readonly string[]
   readonly healthCheck?: HealthCheck
+  /** What needs it waits until it has ended with 0. */
+  readonly task?: true
   readonly restart: 'no' | 'on-failure' | 'always'
 }
 
@@ -160,6 +186,18 @@ export interface ExecDefaults {
   readonly env: Readonly<Record<string, string | null>>
   /** Which shell is asked for the user's environment, once, after start. */
   readonly probe: 'none' | 'loginShell' | 'interactiveShell' | 'loginInteractiveShell'
+}
+
+/** An environment that belongs to another one: a service that is made from an image. Only providers with the trait `companions` get it. */
+export interface CompanionSpec {
+  /** Name of the environment it belongs to; both are in one named network. */
+  readonly of: string
+  readonly service: string
+  /** As in `ServiceContainer`; absent: what the base declares. */
+  readonly entrypoint?: readonly string[]
+  readonly args?: readonly string[]
+  /** What the runtime itself does when the main process ends. */
+  readonly restart: 'no' | 'on-failure' | 'always'
 }
 
 /** Where a spec came from. */
@@ -207,6 +245,9 @@ export interface EnvironmentSpec {
   readonly expose: readonly number[]
   /** 'default', 'none', 'host', or the name of a network of the provider. */
   readonly network: string
+  /** Names that others in its named network find it by. Only providers with the trait `companions` get any. */
+  readonly aliases?: readonly string[]
+  readonly companion?: CompanionSpec
   readonly resources: Resources
   readonly security: Security
   readonly provision: Provision

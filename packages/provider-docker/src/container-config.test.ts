@@ -54,6 +54,24 @@ describe('containerConfig', () => {
     expect(configOf({ main: 'base' })).not.toHaveProperty('Cmd')
   })
 
+  it('runs a companion as it was asked to, found by its names', () => {
+    const companion = { of: 'shop', service: 'db', restart: 'always' } as const
+    const spec = { main: 'base', network: 'shop-services', aliases: ['db', 'store'], companion } as const
+    const config = configOf(spec, { network: 'holm-shop-services' })
+    expect(config).not.toHaveProperty('Entrypoint')
+    expect(config).not.toHaveProperty('Cmd')
+    expect(config.HostConfig?.RestartPolicy).toEqual({ Name: 'unless-stopped' })
+    expect(config.NetworkingConfig?.EndpointsConfig).toEqual({
+      'holm-shop-services': { Aliases: ['db', 'store'] },
+    })
+    expect(config.Labels?.[label.owner]).toBe('shop')
+    const given = configOf({ ...spec, companion: { ...companion, entrypoint: [], args: ['serve', ''] } })
+    expect(given).toMatchObject({ Entrypoint: [''], Cmd: ['serve', ''] })
+    // The default network knows no names, and the engine refuses them.
+    expect(configOf(spec)).not.toHaveProperty('NetworkingConfig')
+    expect(configOf().HostConfig?.RestartPolicy).toEqual({ Name: 'no' })
+  })
+
   it('names volumes by namespace and keeps anonymous ones anonymous', () => {
     const mounts = configOf({
       mounts: [

@@ -55,9 +55,9 @@ export function containerConfig(input: ConfigInput): ContainerCreateOptions & { 
     ExposedPorts: Object.fromEntries(
       [...spec.ports.map(portKey), ...spec.expose.map((port) => `${port}/tcp`)].map((key) => [key, {}]),
     ),
+    ...program(spec),
     HostConfig: hostConfig(input, options),
-    ...(options.networkAlias &&
-      input.network && { NetworkingConfig: aliases(input.network, options.networkAlias) }),
+    ...networking(input, options),
     ...(options.macAddress && { MacAddress: options.macAddress }),
     ...(options.platform && { platform: options.platform }),
   }
@@ -89,7 +89,19 @@ function hostConfig(input: ConfigInput, options: DockerOptions): HostConfig {
       PathInContainer: path,
       CgroupPermissions: 'rwm',
     })),
-    RestartPolicy: { Name: 'no' },
+    RestartPolicy: { Name: restartPolicies[spec.companion?.restart ?? 'no'] },
+  }
+}
+
+/** `always` is the engine's `unless-stopped`: what holm stopped stays so when the engine comes back. */
+const restartPolicies = { no: 'no', 'on-failure': 'on-failure', always: 'unless-stopped' } as const
+
+/** An entrypoint of one's own comes without the image's arguments; an empty text is the engine's word for none. */
+function program({ companion }: EnvironmentSpec): Pick<ContainerCreateOptions, 'Entrypoint' | 'Cmd'> {
+  const { entrypoint, args } = companion ?? {}
+  return {
+    ...(entrypoint && { Entrypoint: entrypoint.length === 0 ? [''] : [...entrypoint] }),
+    ...(args && { Cmd: [...args] }),
   }
 }
 
@@ -163,11 +175,14 @@ function networkIsOwn(network: string, _options: DockerOptions): boolean {
   return network !== 'host' && !network.startsWith('container:')
 }
 
-function aliases(
-  network: string,
-  names: readonly string[],
-): NonNullable<ContainerCreateOptions['NetworkingConfig']> {
-  return { EndpointsConfig: { [network]: { Aliases: [...names] } } }
+/** Only a named network knows other names. */
+function networking(
+  { spec, network }: ConfigInput,
+  { networkAlias = [] }: DockerOptions,
+): Pick<ContainerCreateOptions, 'NetworkingConfig'> {
+  const names = [...new Set([...(spec.aliases ?? []), ...networkAlias])]
+  if (network === undefined || names.length === 0) return {}
+  return { NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: names } } } }
 }
 
 function portKey(port: PortRequest): string {
@@ -190,6 +205,7 @@ function mountSettings(mount: Exclude<Mount, { type: 'tmpfs' }>, input: ConfigIn
   const Labels = {
     ...volumeLabels(input),
     ...(mount.source !== undefined && { [label.name]: input.spec.name }),
+    ...(input.spec.companion && { [label.owner]: input.spec.companion.of }),
   }
   return {
     ...settings,
@@ -232,6 +248,7 @@ function containerLabels(input: ConfigInput): Record<string, string> {
     [label.env]: JSON.stringify(Object.keys(spec.env)),
     [label.limits]: JSON.stringify(wantedLimits(spec)),
     [label.attempt]: input.attempt,
+    ...(spec.companion && { [label.owner]: spec.companion.of }),
     ...(input.network !== undefined && { [label.network]: input.network }),
     // Empty values hide what an image made from another environment would hand down.
     [label.matchIds]: callerIds ? `${callerIds.uid}:${callerIds.gid}` : '',

@@ -7,7 +7,7 @@ import { notFound, parseFailure } from './engine-errors.ts'
 import { ignoreMissing } from './images.ts'
 import { matchUser } from './match-user.ts'
 import { containerName, label, volumeName } from './names.ts'
-import { releaseNetwork } from './networks.ts'
+import { releaseNetwork, releaseNetworksOf } from './networks.ts'
 import { addressHere } from './address.ts'
 import { absentState, parseInspect, parseListed } from './parse.ts'
 
@@ -63,7 +63,7 @@ export async function startEnvironment({ engine, name, ctx }: Target): Promise<E
     const info = await container.inspect({ abortSignal })
     if (info.State.Paused) await container.unpause()
     const state = parseInspect(info.State.Paused ? await container.inspect({ abortSignal }) : info, name)
-    if (state.status !== 'running') throw endedAtOnce(state)
+    if (state.status !== 'running') throw endedAtOnce(state, info.State.ExitCode)
     await matchUser({ docker, container, info, ctx })
     return state
   })
@@ -121,13 +121,13 @@ async function portHolder(docker: Docker, port: number): Promise<string | undefi
   }
 }
 
-function endedAtOnce(state: EnvironmentState): HolmError {
+function endedAtOnce(state: EnvironmentState, exitCode: number): HolmError {
   return new HolmError(
     'HOLM_ENVIRONMENT_FAILED',
     `the environment "${state.name}" ended right after its start${state.reason ? `: ${state.reason}` : ''}`,
     {
       hint: `Look at its output with \`holm logs ${state.name}\`.`,
-      details: { status: state.status },
+      details: { status: state.status, exitCode },
     },
   )
 }
@@ -173,6 +173,7 @@ export async function removeEnvironment(
         removeImages(docker, info),
       ])
     }
+    if (!info) await releaseNetworksOf(docker, engine, name)
     if (options.volumes)
       await removeVolumes(docker, { engine, name, attached: info ? namedVolumes(info, engine) : [] })
   })
@@ -218,7 +219,9 @@ async function removeVolumes(docker: Docker, { engine, name, attached }: VolumeR
   const { Volumes } = await docker.listVolumes({
     filters: { label: [`${label.namespace}=${engine.namespace}`] },
   })
-  const labelled = (Volumes ?? []).filter(({ Labels }) => Labels?.[label.name] === name)
+  const labelled = (Volumes ?? []).filter(({ Labels }) =>
+    [Labels?.[label.name], Labels?.[label.owner]].includes(name),
+  )
   const own = new Set([...attached, ...labelled.map(({ Name }) => Name)])
   await Promise.all([...own].map((volume) => docker.getVolume(volume).remove().catch(ignoreInUse)))
 }

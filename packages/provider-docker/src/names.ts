@@ -18,6 +18,8 @@ export const label = {
   /** One random value per `create`: what a failed one made is told from what was there before. */
   attempt: `${ownPrefix}attempt`,
   network: `${ownPrefix}network`,
+  /** Of a companion and its volumes: the environment that it belongs to. */
+  owner: `${ownPrefix}owner`,
   snapshotOf: `${ownPrefix}snapshot-of`,
   snapshot: `${ownPrefix}snapshot`,
   base: `${ownPrefix}base`,

@@ -23,18 +23,26 @@ export async function resolveNetwork(
     const names = new Set(found.map(({ Name }) => Name))
     if (names.has(own)) return own
     if (names.has(spec.network)) return spec.network
-    return createNetwork(docker, own, engine.namespace)
+    return createNetwork(docker, own, {
+      [label.namespace]: engine.namespace,
+      [label.network]: own,
+      [label.name]: spec.companion?.of ?? spec.name,
+    })
   })
 }
 
-async function createNetwork(docker: Docker, name: string, namespace: string): Promise<string> {
+async function createNetwork(
+  docker: Docker,
+  name: string,
+  labels: Readonly<Record<string, string>>,
+): Promise<string> {
   try {
     // CheckDuplicate: two holms may get here at once, and old engines take one name twice.
     await docker.createNetwork({
       Name: name,
       CheckDuplicate: true,
       Driver: 'bridge',
-      Labels: { [label.namespace]: namespace, [label.network]: name },
+      Labels: { ...labels },
     })
   } catch (error) {
     const failure = parseFailure(error)
@@ -66,4 +74,10 @@ export async function releaseNetwork(docker: Docker, name: string | undefined): 
       .getNetwork(network.Id)
       .remove()
       .catch(() => {})
+}
+
+/** Networks that were made for an environment that is gone: whoever removed it was killed before the network went, too. */
+export async function releaseNetworksOf(docker: Docker, { namespace }: Engine, name: string): Promise<void> {
+  const filters = { label: [`${label.namespace}=${namespace}`, `${label.name}=${name}`] }
+  for (const network of await docker.listNetworks({ filters })) await releaseNetwork(docker, network.Name)
 }

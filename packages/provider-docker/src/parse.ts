@@ -21,6 +21,7 @@ export function parseInspect(info: ContainerInspectInfo, name: string): Environm
     createdAt: isoTime(info.Created) ?? info.Created,
     ...startedAt(info.State.StartedAt),
     ...(reason !== undefined && { reason }),
+    ...(labels[label.owner] !== undefined && endOf(info)),
     ...defaultUser(labels[label.user] || info.Config.User),
     labels: specLabels(labels),
     ports: status === 'running' || status === 'paused' ? parsePorts(info.NetworkSettings.Ports) : [],
@@ -74,6 +75,15 @@ export function parseListed(info: ContainerInfo): EnvironmentState | undefined {
     // A list tells the limits of the creation, and not whether the disk limit holds; `inspect` tells what is so now.
     limits: parseLimits(parseJson(labels[label.limits]), false),
   }
+}
+
+/** How a companion ended, and how often the engine has started it again. */
+function endOf({
+  State,
+  RestartCount,
+}: ContainerInspectInfo): Pick<EnvironmentState, 'exitCode' | 'restarts'> {
+  const ended = ['exited', 'restarting', 'dead'].includes(State.Status)
+  return { ...(ended && { exitCode: State.ExitCode }), restarts: RestartCount }
 }
 
 interface Verdict {

@@ -31,6 +31,7 @@ export const traits: Traits = {
   limits: ['cpus', 'memory', 'disk', 'pids'],
   networks: ['default', 'none', 'host', 'named'],
   mapsPorts: true,
+  companions: true,
 }
 
 /** Does no I/O: the engine is first spoken to by the first call. */

@@ -1,5 +1,5 @@
 import { definePlugin } from '@holm/core'
-import type { EnvironmentInfo, HostApi, PluginApi, PluginDefinition } from '@holm/core'
+import type { HostApi, PluginApi, PluginDefinition } from '@holm/core'
 import type { Workspaces } from './api.ts'
 import { withDefault } from './commands/default.ts'
 import { ensureWatcher } from './commands/idle.ts'
@@ -8,7 +8,8 @@ import { createGit } from './git.ts'
 import { aroundStart, aroundStop, withLifecycle } from './lifecycle/workspace-lifecycle.ts'
 import { configSchema, type WorkspaceConfig } from './options.ts'
 import type { WorkspaceRecord } from './record.ts'
-import { isRun, startServices, stopServices, type Served } from './services/runner.ts'
+import { startServices, stopServices } from './services/runner.ts'
+import type { Served } from './services/ways.ts'
 import { createWorkspaces } from './workspaces.ts'
 
 export type * from './api.ts'
@@ -40,20 +41,12 @@ const plugin: PluginDefinition<WorkspaceConfig> = definePlugin<WorkspaceConfig>(
       })
     }
     api.method('workspaces', open)
-    api.hook('beforeReady', (served) => {
-      warnOfImages(api, served.environment)
-      return aroundStart(api, served, () => startServices(served))
-    })
+    api.hook('beforeReady', (served) => aroundStart(api, served, () => startServices(served)))
     api.hook('beforeStop', ({ served }) =>
       served === undefined ? undefined : aroundStop(api, served, () => endServices(api, served)),
     )
   },
 })
-
-function warnOfImages({ log }: PluginApi<WorkspaceConfig>, { services }: EnvironmentInfo): void {
-  for (const { name } of services.filter((service) => !isRun(service)))
-    log.warn(`service ${name} is made from an image, which is not run yet`)
-}
 
 /** An environment whose services cannot be ended one by one is stopped all the same: that ends them. */
 async function endServices({ log }: PluginApi<WorkspaceConfig>, served: Served): Promise<void> {

@@ -49,7 +49,12 @@ async function destroyOne(input: BuiltinInput): Promise<Result> {
 
 async function destroyAll(input: BuiltinInput): Promise<Result> {
   const { flags, host, signal } = input
-  const names = (await host.list({ all: true, signal })).map(({ name }) => name)
+  const all = await host.list({ all: true, signal })
+  // A service goes with the environment that it belongs to.
+  const goesWith = new Set(all.map(({ name }) => name))
+  const names = all
+    .filter(({ partOf }) => partOf === undefined || !goesWith.has(partOf.environment))
+    .map(({ name }) => name)
   if (names.length === 0) return { data: { removed: [] }, text: 'No environments.' }
   const question = `Remove ${names.join(', ')} and all their files?`
   if (!(await isConfirmed(input, question))) return { data: { removed: [] }, text: 'Nothing removed.' }

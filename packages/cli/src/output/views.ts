@@ -29,7 +29,9 @@ export function createEnvironmentTable(environments: readonly EnvironmentInfo[],
       environment.name,
       environment.status,
       environment.provider,
-      environment.blueprint,
+      environment.partOf === undefined
+        ? environment.blueprint
+        : `service ${environment.partOf.service} of ${environment.partOf.environment}`,
       environment.ports
         .map(({ host, container }) => (host === container ? `${host}` : `${host}->${container}`))
         .join(' '),
@@ -46,7 +48,8 @@ export function renderEnvironment(environment: EnvironmentInfo, now: number): st
     ['name', name],
     ['status', reason === undefined ? status : `${status}: ${reason}`],
     ['provider', provider],
-    ['blueprint', `${blueprint} (${source})`],
+    ['blueprint', environment.partOf === undefined ? `${blueprint} (${source})` : blueprint],
+    ['service', environment.partOf && `${environment.partOf.service} of ${environment.partOf.environment}`],
     ['project', project],
     [
       'created',

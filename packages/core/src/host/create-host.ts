@@ -1,10 +1,11 @@
-import type { HostApi } from '../host-api.ts'
+import type { CallOptions, Companions, HostApi } from '../host-api.ts'
 import { createBlueprintsApi } from './api/blueprints.ts'
 import { createConfigApi } from './api/config.ts'
 import { createCopiesApi } from './api/copies.ts'
 import { createPluginsApi } from './api/plugins.ts'
 import { createProvidersApi } from './api/providers.ts'
 import { checkMachine } from './api/doctor.ts'
+import { lazyCompanions } from './companions/lazy.ts'
 import type { HostContext } from './context.ts'
 import { createContext, healState, type HostOptions } from './create-context.ts'
 import { checkIn } from './environment/check.ts'
@@ -40,6 +41,7 @@ function createApi(host: HostContext, close: () => Promise<void>): HostApi {
     stop: (name, options = {}) => healed((sound) => stopEnvironment(sound, name, options)),
     destroy: (name, options = {}) => healed((sound) => destroyEnvironment(sound, name, options)),
     ...createCopiesApi(healed),
+    companions: (environment, options = {}) => openCompanions(healed, environment, options),
     events: (options = {}) => host.state.events.list(options),
     blueprints: createBlueprintsApi(host),
     bases: host.bases,
@@ -54,6 +56,14 @@ function createApi(host: HostContext, close: () => Promise<void>): HostApi {
     methods: {},
     close,
   }
+}
+
+/** Their code is loaded when they are used. */
+function openCompanions(healed: Healed, environment: string, options: CallOptions): Companions {
+  return lazyCompanions(async () => {
+    const { createCompanions } = await import('./companions/index.ts')
+    return healed(async (host) => createCompanions(host, environment, host.operation(environment, options)))
+  })
 }
 
 type Healed = <T>(work: (host: HostContext) => Promise<T>) => Promise<T>

@@ -26,7 +26,7 @@ export async function createEnvironment(
 ): Promise<EnvironmentState> {
   const { spec } = request
   assertBase(spec.base)
-  assertNetwork(spec.network)
+  assertNetwork(runtime, spec.network)
   const record = newRecord(runtime, spec)
   const existing = await reserve(runtime, record)
   if (existing) return stateOf(runtime, existing)
@@ -46,8 +46,9 @@ export function assertBase(base: Base): void {
   throw new HolmError('HOLM_IMAGE_MISSING', missing, { hint: 'Name a base that exists.' })
 }
 
-function assertNetwork(network: string): void {
-  if (network === 'default') return
+function assertNetwork({ options }: MemoryRuntime, network: string): void {
+  const isKnown = ['none', 'host'].includes(network)
+  if (network === 'default' || (options.traits?.networks?.includes('named') && !isKnown)) return
   throw new HolmError('HOLM_BLUEPRINT_UNSUPPORTED', `the memory provider has no network ${network}`, {
     hint: 'Leave network out, or choose another provider.',
   })

@@ -17,12 +17,14 @@ export const portList: WorkspaceCommand = {
   summary: 'List the ports of all running environments, with what has them, and those that are forwarded.',
   examples: [{ command: 'holm port list', description: 'Where everything answers.' }],
   async run(input) {
-    const published = (await running(input)).flatMap(({ name, ports, services }) =>
+    const published = (await running(input)).flatMap(({ name, ports, services, partOf }) =>
       ports.map((port) => ({
-        environment: name,
+        environment: partOf?.environment ?? name,
         service:
+          partOf?.service ??
           services.find((service) => service.ports.some(({ container }) => container === port.container))
-            ?.name ?? null,
+            ?.name ??
+          null,
         ...port,
         forward: false,
       })),

@@ -1,6 +1,7 @@
 import { HolmError } from '@holm/core'
 import type { CommandInput, CommandResult, EnvironmentInfo, FlagDefinition } from '@holm/core'
-import { isRun, startServices, statusOf, stopServices, type Served } from '../services/runner.ts'
+import { startServices, stopServices } from '../services/runner.ts'
+import { isInside, statusOf, type Served } from '../services/ways.ts'
 import { script } from '../services/inside.ts'
 import { tailLog } from '../services/scripts.ts'
 import type { WorkspaceCommand } from './command.ts'
@@ -23,48 +24,60 @@ async function enter({ flags, cwd, signal, host }: CommandInput): Promise<Served
     environment,
     signal,
     exec: (request) => host.exec({ ...request, environment: environment.name, signal }),
+    companions: host.companions(environment.name, { signal }),
   }
 }
 
-/** HOLM_SERVICE_NOT_FOUND unless the blueprint has it and it is one that is run. */
+/** HOLM_SERVICE_NOT_FOUND unless the blueprint has it. */
 function assertService(
   { name, services }: EnvironmentInfo,
   wanted: string | undefined,
 ): readonly string[] | undefined {
   if (wanted === undefined) return undefined
-  const names = services.filter(isRun).map((service) => service.name)
+  const names = services.map((service) => service.name)
   if (names.includes(wanted)) return [wanted]
   throw new HolmError(
     'HOLM_SERVICE_NOT_FOUND',
     `environment ${name} has no service ${JSON.stringify(wanted)}`,
     {
-      hint: names.length === 0 ? 'Its blueprint has none that are run.' : `It has: ${names.join(', ')}`,
+      hint: names.length === 0 ? 'Its blueprint has none.' : `It has: ${names.join(', ')}`,
       details: { environment: name, service: wanted },
     },
   )
 }
 
+function neverStarted({ name }: EnvironmentInfo, service: string): HolmError {
+  return new HolmError('HOLM_SERVICE_NOT_FOUND', `service ${service} of ${name} was not started yet`, {
+    hint: `Start it with: holm service start ${service} -e ${name}`,
+    details: { environment: name, service },
+  })
+}
+
 async function describe(served: Served): Promise<CommandResult> {
+  const { environment, companions } = served
   const known = new Map((await statusOf(served)).map((status) => [status.name, status]))
-  const all = served.environment.services.map((service) => {
+  const beside = environment.services.every(isInside) ? [] : await companions.list()
+  const all = environment.services.map((service) => {
     const status = known.get(service.name)
+    const home = beside.find((each) => each.service === service.name)
+    const { ports } = home ?? environment
     return {
       name: service.name,
-      state: status?.state ?? 'not run: made from an image',
+      state: status?.state ?? 'stopped',
       exitCode: status?.exitCode ?? null,
       restarts: status?.restarts ?? 0,
       ports: service.ports.map(
-        ({ container }) =>
-          served.environment.ports.find((port) => port.container === container) ?? { container },
+        ({ container }) => ports.find((port) => port.container === container) ?? { container },
       ),
       dependsOn: service.dependsOn,
+      environment: service.container === undefined ? environment.name : (home?.name ?? null),
     }
   })
   return {
     data: all,
     table: {
-      columns: ['name', 'state', 'exit code', 'restarts', 'ports', 'needs'],
-      rows: all.map(({ name, state, exitCode, restarts, ports, dependsOn }) => [
+      columns: ['name', 'state', 'exit code', 'restarts', 'ports', 'needs', 'runs in'],
+      rows: all.map(({ name, state, exitCode, restarts, ports, dependsOn, environment: home }) => [
         name,
         state,
         exitCode === null ? '' : String(exitCode),
@@ -73,8 +86,9 @@ async function describe(served: Served): Promise<CommandResult> {
           .map((port) => ('host' in port ? `${port.host}->${port.container}` : String(port.container)))
           .join(' '),
         dependsOn.join(' '),
+        home ?? '',
       ]),
-      empty: `The blueprint of ${served.environment.name} has no services.`,
+      empty: `The blueprint of ${environment.name} has no services.`,
     },
   }
 }
@@ -144,9 +158,16 @@ export const serviceLogs: WorkspaceCommand = {
   },
   examples: [{ command: 'holm service logs web -f', description: 'Follow one.' }],
   async run(input) {
-    const { environment } = await enter(input)
+    const { environment, companions } = await enter(input)
     const [name = ''] = assertService(environment, input.args['service']) ?? []
-    const words = ['-n', String(input.flags['tail']), ...(input.flags['follow'] === true ? ['-f'] : [])]
+    const tail = String(input.flags['tail'])
+    const follow = input.flags['follow'] === true
+    if (environment.services.some((each) => each.name === name && each.container !== undefined)) {
+      const home = (await companions.list()).find((each) => each.service === name)
+      if (home === undefined) throw neverStarted(environment, name)
+      return { data: null, next: ['logs', home.name, '--tail', tail, ...(follow ? ['--follow'] : [])] }
+    }
+    const words = ['-n', tail, ...(follow ? ['-f'] : [])]
     const { argv } = script(tailLog, [name, ...words])
     return { data: null, next: ['exec', environment.name, '--no-tty', '--', ...argv] }
   },

@@ -68,7 +68,7 @@ function ownVariables({ env }: Api): Record<string, string> {
 }
 
 async function listHosts({ host, signal }: CommandInput): Promise<HostEntry[]> {
-  const environments = await host.list({ all: true, signal })
+  const environments = (await host.list({ all: true, signal })).filter(({ partOf }) => partOf === undefined)
   const entries = environments.map(async ({ name, user, provider }) => {
     const own = (await isOnlyCaller(host, provider)) ? userInfo().username : 'root'
     return { name, user: user ?? own }

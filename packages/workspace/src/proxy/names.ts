@@ -7,22 +7,33 @@ export interface ProxyName {
   readonly target: string
 }
 
-type Subject = Pick<EnvironmentInfo, 'name' | 'ports' | 'services'>
+type Subject = Pick<EnvironmentInfo, 'name' | 'ports' | 'services' | 'partOf'>
+
+/** The environment that a service is, where it runs beside its own. */
+export function homeOf<Info extends Subject>(
+  environments: readonly Info[],
+  environment: string,
+  service: string,
+): Info | undefined {
+  return environments.find(({ partOf }) => partOf?.environment === environment && partOf.service === service)
+}
 
 /**
  * The names of the running environments: `<service>.<environment>.localhost` for each service with a port,
- * `<port>.<environment>.localhost` for each published port, and `<environment>.localhost` for the first of them.
+ * `<port>.<environment>.localhost` for each published port, and `<environment>.localhost` for the first of them. A service that
+ * runs beside its environment has the name that it would have inside.
  */
 export function namesOf(environments: readonly Subject[]): ProxyName[] {
   return environments.flatMap((environment) => {
     const ports = environment.ports.filter(({ protocol }) => protocol === 'tcp')
-    const targetOf = (container: number): string | undefined => {
-      const found = ports.find((port) => port.container === container)
+    const targetOf = (container: number, among: EnvironmentInfo['ports'] = ports): string | undefined => {
+      const found = among.find((port) => port.container === container && port.protocol === 'tcp')
       return found && `http://${reachable(found.hostIp)}:${found.host}`
     }
     const services = environment.services.flatMap((service) => {
+      const home = homeOf(environments, environment.name, service.name)
       const target = service.ports
-        .map(({ container }) => targetOf(container))
+        .map(({ container }) => targetOf(container, home?.ports))
         .find((each) => each !== undefined)
       return target === undefined ? [] : [{ host: hostOf(service.name, environment.name), target }]
     })

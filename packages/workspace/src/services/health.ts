@@ -19,7 +19,9 @@ export async function probeHealth(check: HealthCheck, input: HealthInput): Promi
 
 /** Asked inside: the runtime's own forwarding accepts connections for a port that nobody listens on. */
 async function probePort(exec: Exec, { port = 0, timeoutMs }: HealthCheck): Promise<string | undefined> {
-  const { stdout } = await ask(exec, script(listening, []), timeoutMs)
+  const { code, stdout } = await ask(exec, script(listening, []), timeoutMs)
+  if (code === 126 || code === 127)
+    return 'there is no /bin/sh to look with; use another kind of health check'
   return parseListening(stdout).has(port) ? undefined : `nothing listens on port ${port}`
 }
 

@@ -1,4 +1,4 @@
-import type { ServiceSpec } from '@holm/core'
+import type { CompanionInfo, ServiceSpec } from '@holm/core'
 
 /** 'waiting': ended, and about to be started again. 'exited': ended by itself. 'stopped': ended by holm, or never started. */
 export type ServiceState = 'running' | 'waiting' | 'exited' | 'stopped'
@@ -31,6 +31,30 @@ export function parseLook(output: string, services: readonly ServiceSpec[]): Ser
       restarts: Number(restarts),
     }
   })
+}
+
+/**
+ * What the runtime says of a service that runs beside its environment. One that ended before the environment was started last is
+ * stopped: a task is done again, as one inside would be lost.
+ */
+export function companionStatus(
+  { name, restart }: ServiceSpec,
+  info: CompanionInfo | undefined,
+  environmentStartedAt: string | undefined,
+): ServiceStatus {
+  if (info === undefined) return { name, state: 'stopped', exitCode: undefined, restarts: 0 }
+  const { status, exitCode, restarts } = info
+  if (status === 'running' || status === 'paused')
+    return { name, state: 'running', exitCode: undefined, restarts }
+  if (!endedByItself(info, environmentStartedAt)) return { name, state: 'stopped', exitCode, restarts }
+  // The runtime starts it again when it will; what ended well under "on-failure" it leaves.
+  const again = restart === 'always' || (restart === 'on-failure' && exitCode !== 0)
+  return { name, state: again ? 'waiting' : 'exited', exitCode, restarts }
+}
+
+function endedByItself({ exitCode, halted, startedAt }: CompanionInfo, since: string | undefined): boolean {
+  if (exitCode === undefined || startedAt === undefined || halted) return false
+  return since === undefined || startedAt >= since
 }
 
 /** The lines of `listening`. */

@@ -81,10 +81,17 @@ export const blueprintKeys: Readonly<Record<string, string>> = {
   'lifecycle.postAttach.*': 'One command of the parallel group.',
   check:
     'Command whose success shows that the environment works: `holm check` runs it inside, `holm up` does not.',
-  services: 'Long-running commands, by name.',
+  services: 'Servers, workers and databases, by name.',
   'services.*': 'One service.',
-  'services.*.command': 'A string is given to a shell, a list runs without one.',
-  'services.*.image': 'Image to run beside the environment instead of a command in it.',
+  'services.*.command':
+    'Runs inside the environment; with `image` it is what the image runs instead of its own. A string is given to a shell, a list runs without one.',
+  'services.*.image':
+    'Image to run beside the environment, in one network with it. A provider that cannot runs `command` inside, and refuses a service that has none.',
+  'services.*.volumes': 'Volumes of a service with an image; kept when it is removed.',
+  'services.*.volumes.name':
+    'Named: kept until `holm destroy --volumes`. Without a name it goes with the service.',
+  'services.*.volumes.mount': 'Absolute path in the service.',
+  'services.*.volumes.readonly': 'Nothing can be written to it.',
   'services.*.environment': 'Environment variables of this service.',
   'services.*.environment.*': 'Value.',
   'services.*.ports': 'Published ports, written as the ones of the environment.',

@@ -39,6 +39,8 @@ export interface SpecInput {
   /** Environment variables of this machine, for `~` and `${localEnv:…}`. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly labels?: Readonly<Record<string, string>>
+  /** The provider runs services that are made from images. Absent: it does. */
+  readonly companions?: boolean
 }
 
 /** Least that the machine should have; what it has not is among the warnings. */

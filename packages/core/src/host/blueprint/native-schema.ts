@@ -85,9 +85,14 @@ const healthcheck = z.strictObject({
   start_period: z.exactOptional(duration),
 })
 
+const volumes = z.array(
+  z.strictObject({ name: z.exactOptional(text), mount: target, readonly: z.exactOptional(z.boolean()) }),
+)
+
 const service = z.strictObject({
   command: z.exactOptional(simpleCommand),
   image: z.exactOptional(text),
+  volumes: z.exactOptional(volumes),
   environment: z.exactOptional(variables),
   ports: z.exactOptional(z.array(port)),
   depends_on: z.exactOptional(texts),
@@ -113,11 +118,7 @@ const stages = z.strictObject({
 })
 
 const storage = {
-  volumes: z.exactOptional(
-    z.array(
-      z.strictObject({ name: z.exactOptional(text), mount: target, readonly: z.exactOptional(z.boolean()) }),
-    ),
-  ),
+  volumes: z.exactOptional(volumes),
   bind_mounts: z.exactOptional(
     z.array(z.strictObject({ host: text, container: target, readonly: z.exactOptional(z.boolean()) })),
   ),

@@ -161,7 +161,7 @@ describe('services', () => {
     })
     expect(services.map((service) => service.name)).toEqual(['db', 'web'])
     expect(services[0]).toMatchObject({
-      image: 'postgres',
+      container: { base: { kind: 'image', reference: 'postgres' }, mounts: [] },
       healthCheck: {
         kind: 'tcp',
         port: 5432,
@@ -177,6 +177,43 @@ describe('services', () => {
       env: { A: '1' },
       restart: 'always',
     })
+  })
+
+  it('from an image are beside it, in a network of its own, unless the provider cannot and there is a command', () => {
+    const services = {
+      db: { image: 'redis', command: 'redis-server', ports: [6379] },
+      web: { command: 'serve', ports: [80] },
+    }
+    const beside = translate({ name: 'shop', services })
+    expect(beside.network).toBe('shop-services')
+    expect(beside.aliases).toEqual(['shop', 'web'])
+    expect(beside.ports.map(({ container }) => container)).toEqual([80])
+    expect(beside.exec.env).toMatchObject({
+      HOLM_SERVICE_DB_HOST: 'db',
+      HOLM_SERVICE_DB_URL: 'http://db:6379',
+      HOLM_SERVICE_WEB_HOST: '127.0.0.1',
+    })
+    expect(beside.services[0]?.container?.args).toEqual(['/bin/sh', '-c', 'redis-server'])
+    expect(beside.services[0]).not.toHaveProperty('command')
+    const inside = toSpec(fillBlueprint(empty, { name: 'shop', services }), {
+      base,
+      env,
+      companions: false,
+    }).spec
+    expect(inside.network).toBe('default')
+    expect(inside).not.toHaveProperty('aliases')
+    expect(inside.services[0]).toMatchObject({ command: { shell: 'redis-server' } })
+    expect(inside.exec.env).toMatchObject({ HOLM_SERVICE_DB_HOST: '127.0.0.1' })
+    expect(inside.ports.map(({ container }) => container)).toEqual([6379, 80])
+  })
+
+  it('from an image keep the network that the blueprint names, unless it leads nowhere', () => {
+    const services = { db: { image: 'redis' } }
+    expect(translate({ services, network: 'backend' }).network).toBe('backend')
+    for (const network of ['none', 'host'])
+      expect(thrown(() => translate({ services, network })).message).toContain(
+        'cannot be reached in the network',
+      )
   })
 
   it.each([
@@ -201,6 +238,11 @@ describe('services', () => {
       /exactly one/,
     ],
     [{ a: { command: 'x', healthcheck: {} } }, 'HOLM_BLUEPRINT_INVALID', /exactly one/],
+    [
+      { a: { command: 'x', volumes: [{ mount: '/x' }] } },
+      'HOLM_BLUEPRINT_INVALID',
+      /has volumes but no image/,
+    ],
   ])('%j', (services, code, message) => {
     const error = thrown(() => translate({ services }))
     expect(error.code).toBe(code)

@@ -8,6 +8,7 @@ import { parseSecret } from './parse-secrets.ts'
 import { toEnvironment } from './to-environment.ts'
 import { toScripts, toStage } from './parse-commands.ts'
 import { serviceVariables, toServices } from './to-services.ts'
+import { aliasesOf, networkOf } from './service-network.ts'
 import type { Blueprint } from '../../blueprint.ts'
 import type {
   EnvironmentSpec,
@@ -32,8 +33,9 @@ export function nativeToSpec(
   const name = input.name ?? loaded.defaultName
   assertEnvironmentName(name)
   const paths: PathContext = { directory: loaded.directory, home: homeOf(input.env) }
-  const { network = 'default', hostname = name } = blueprint
-  const services = toServices(blueprint.services)
+  const { hostname = name } = blueprint
+  const services = toServices(blueprint.services, input)
+  const network = networkOf(name, services, blueprint.network)
   return {
     name,
     ...omitUndefined({ description: blueprint.description }),
@@ -52,10 +54,11 @@ export function nativeToSpec(
     mounts: toMounts(blueprint, loaded, paths),
     ports: uniquePorts([
       ...listOf(blueprint.ports).flatMap((port) => parsePort(port)),
-      ...services.filter(({ command }) => command !== undefined).flatMap(({ ports }) => ports),
+      ...services.filter(({ container }) => container === undefined).flatMap(({ ports }) => ports),
     ]),
     expose: [...new Set(listOf(blueprint.expose).map((port) => parseExposed(port)))],
     network,
+    ...(services.some(({ container }) => container) && { aliases: aliasesOf(hostname, services) }),
     resources: toResources(blueprint.resources),
     security: toSecurity(blueprint.security),
     provision: toProvision(blueprint),

@@ -5,41 +5,50 @@ import { isBlankCommand, toCommand } from './parse-commands.ts'
 import { parseDuration } from './parse-quantity.ts'
 import { parsePort, uniquePorts } from './parse-ports.ts'
 import { toEnvironment } from './to-environment.ts'
+import { toVolume } from './parse-mounts.ts'
 import type { BlueprintService } from '../../blueprint.ts'
-import type { HealthCheck, ServiceSpec } from '../../spec.ts'
+import type { CommandSpec, HealthCheck, ServiceContainer, ServiceSpec } from '../../spec.ts'
 
 type Services = Readonly<Record<string, BlueprintService>>
 
 /**
  * Services in the order they can be started in: dependencies first, otherwise as written. Throws HOLM_BLUEPRINT_INVALID for
- * unknown dependencies and HOLM_BLUEPRINT_CYCLE with the names of the circle.
+ * unknown dependencies and HOLM_BLUEPRINT_CYCLE with the names of the circle. `companions`: a service with an image is made from it;
+ * else its command runs inside, if it has one.
  */
-export function toServices(services: Services = {}): readonly ServiceSpec[] {
-  assertDependencies(services)
-  return orderServices(services).flatMap((name) => {
-    const service = services[name]
-    return service === undefined ? [] : [toService(name, service)]
-  })
+export function toServices(
+  services: Services = {},
+  { companions = true, others = [] }: ToServicesOptions = {},
+): readonly ServiceSpec[] {
+  const specs = Object.entries(services).map(([name, service]) => toService(name, service, companions))
+  return orderServices([...specs, ...others])
+}
+
+export interface ToServicesOptions {
+  readonly companions?: boolean | undefined
+  /** Services that were declared elsewhere: in a Compose file. */
+  readonly others?: readonly ServiceSpec[]
 }
 
 /** Where programs inside find the services that run beside them: the first port of each. */
 export function serviceVariables(services: readonly ServiceSpec[]): Record<string, string> {
-  const entries = services.flatMap(({ name, command, ports: [port] }) => {
-    if (command === undefined || port === undefined) return []
+  const entries = services.flatMap(({ name, container, ports: [port] }) => {
+    if (port === undefined) return []
+    const host = container === undefined ? '127.0.0.1' : name
     const prefix = `HOLM_SERVICE_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`
     return [
-      [`${prefix}_HOST`, '127.0.0.1'],
+      [`${prefix}_HOST`, host],
       [`${prefix}_PORT`, String(port.container)],
-      [`${prefix}_URL`, `http://127.0.0.1:${port.container}`],
+      [`${prefix}_URL`, `http://${host}:${port.container}`],
     ]
   })
   return Object.fromEntries(entries) as Record<string, string>
 }
 
-function assertDependencies(services: Services): void {
-  const names = Object.keys(services)
-  for (const [name, service] of Object.entries(services)) {
-    for (const wanted of service.depends_on ?? []) {
+function assertDependencies(services: readonly ServiceSpec[]): void {
+  const names = services.map(({ name }) => name)
+  for (const { name, dependsOn } of services) {
+    for (const wanted of dependsOn) {
       if (names.includes(wanted)) continue
       throw invalid(
         name,
@@ -49,34 +58,62 @@ function assertDependencies(services: Services): void {
   }
 }
 
-function orderServices(services: Services): string[] {
-  const ordered = new Set<string>()
+function orderServices(services: readonly ServiceSpec[]): ServiceSpec[] {
+  assertDependencies(services)
+  const known = new Map(services.map((service) => [service.name, service]))
+  const ordered = new Set<ServiceSpec>()
   const visit = (name: string, chain: readonly string[]): void => {
     if (chain.includes(name)) throw cycle([...chain.slice(chain.indexOf(name)), name])
-    if (ordered.has(name)) return
-    for (const wanted of services[name]?.depends_on ?? []) visit(wanted, [...chain, name])
-    ordered.add(name)
+    const service = known.get(name)
+    if (service === undefined || ordered.has(service)) return
+    for (const wanted of service.dependsOn) visit(wanted, [...chain, name])
+    ordered.add(service)
   }
-  for (const name of Object.keys(services)) visit(name, [])
+  for (const name of known.keys()) visit(name, [])
   return [...ordered]
 }
 
-function toService(name: string, service: BlueprintService): ServiceSpec {
-  const { command, image, healthcheck } = service
-  const hasCommand = command !== undefined && !isBlankCommand(command)
-  if (!/^[A-Za-z0-9][\w.-]{0,62}$/.test(name))
-    throw invalid(name, 'needs a name of letters, digits, ".", "_" and "-", up to 63 of them')
-  if (!hasCommand && image === undefined) throw invalid(name, 'has neither a command nor an image')
+function toService(name: string, service: BlueprintService, companions: boolean): ServiceSpec {
+  const { image, healthcheck } = service
+  assertService(name, service)
+  const command = commandOf(service)
+  const inside = image === undefined || (command !== undefined && !companions)
   return {
     name,
-    ...(hasCommand ? { command: toCommand(command) } : {}),
-    ...omitUndefined({ image }),
+    ...(inside ? omitUndefined({ command }) : { container: toContainer(image, service) }),
     env: toEnvironment(service.environment),
     ports: uniquePorts((service.ports ?? []).flatMap((port) => parsePort(port))),
     dependsOn: [...new Set(service.depends_on)],
     ...(healthcheck === undefined ? {} : { healthCheck: toHealthCheck(name, healthcheck) }),
     restart: service.restart ?? 'no',
   }
+}
+
+function commandOf({ command }: BlueprintService): CommandSpec | undefined {
+  return command === undefined || isBlankCommand(command) ? undefined : toCommand(command)
+}
+
+function assertService(name: string, service: BlueprintService): void {
+  if (!/^[A-Za-z0-9][\w.-]{0,62}$/.test(name))
+    throw invalid(name, 'needs a name of letters, digits, ".", "_" and "-", up to 63 of them')
+  if (service.image !== undefined) return
+  if (commandOf(service) === undefined) throw invalid(name, 'has neither a command nor an image')
+  if (service.volumes !== undefined)
+    throw invalid(name, 'has volumes but no image: what runs inside has those of the environment')
+}
+
+/** A string is given to a shell, which the image must have. */
+function toContainer(image: string, service: BlueprintService): ServiceContainer {
+  const command = commandOf(service)
+  return {
+    base: { kind: 'image', reference: image },
+    ...(command && { args: argvOf(command) }),
+    mounts: (service.volumes ?? []).map((volume) => toVolume(volume)),
+  }
+}
+
+function argvOf(command: CommandSpec): readonly string[] {
+  return 'shell' in command ? ['/bin/sh', '-c', command.shell] : command.argv
 }
 
 function toHealthCheck(name: string, check: NonNullable<BlueprintService['healthcheck']>): HealthCheck {

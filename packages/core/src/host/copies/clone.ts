@@ -7,10 +7,10 @@ import type { EnvironmentInfo } from '../../host-api.ts'
 import type { EnvironmentState } from '../../provider.ts'
 import type { EnvironmentSpec, Mount } from '../../spec.ts'
 import { assertEnvironmentName } from '../blueprint/environment-name.ts'
+import { serviceNetwork } from '../blueprint/service-network.ts'
 import type { HostContext } from '../context.ts'
 import { abandonAfter } from '../environment/abandon.ts'
-import { assignPorts } from '../environment/assign-ports.ts'
-import { portsTaken } from '../ports/leases.ts'
+import { leasePorts } from '../environment/lease-ports.ts'
 import { infoOf } from '../environment/info.ts'
 import { labelsOf } from '../environment/labels.ts'
 import { runLifecycle } from '../environment/lifecycle.ts'
@@ -36,7 +36,8 @@ export async function cloneEnvironments(
   const names = namesOf(name, options.count ?? 1)
   const found = await findEnvironment(host, environment, options)
   requireFacet(found.provider, 'clone', providersWith(host, 'clone'))
-  const spec = found.record.details.spec
+  const { spec, partOf } = found.record.details
+  if (partOf) throw isService(found.record.name, partOf)
   if (spec === undefined) throw unknownSpec(found.record.name)
   const results: CloneResult[] = []
   const queue = [...names.entries()]
@@ -62,6 +63,16 @@ export function namesOf(name: string, count: number): readonly string[] {
   const names = count === 1 ? [name] : Array.from({ length: count }, (_, index) => `${name}-${index + 1}`)
   for (const each of names) assertEnvironmentName(each)
   return names
+}
+
+function isService(
+  name: string,
+  partOf: { readonly environment: string; readonly service: string },
+): HolmError {
+  return new HolmError('HOLM_USAGE', `${name} is the service ${partOf.service} of ${partOf.environment}`, {
+    hint: `Clone that: holm clone ${partOf.environment} NAME`,
+    details: { name, ...partOf },
+  })
 }
 
 function unknownSpec(name: string): HolmError {
@@ -142,7 +153,8 @@ function draftOf({ host, found: { record }, spec: given, name, options }: Clonin
   const source = `clone:${record.name}`
   const origin = { ...given.origin, source, project: '' }
   const hostname = given.hostname === given.name ? name : given.hostname
-  const bare: EnvironmentSpec = { ...given, name, hostname, origin, ports: freePorts(given) }
+  const network = given.network === serviceNetwork(given.name) ? { network: serviceNetwork(name) } : undefined
+  const bare: EnvironmentSpec = { ...given, name, hostname, origin, ports: freePorts(given), ...network }
   const labels = labelsOf({ namespace: host.namespace, spec: bare, hash: record.hash })
   const { runtimeUser, user, workdir, userEnv, check } = record.details
   return {
@@ -211,22 +223,6 @@ async function copy(
     hint: full
       ? 'Free some space, then try again.'
       : 'Make those files readable, or clone without --copy-files.',
-  })
-}
-
-/** Never the origin's, also not while the origin is stopped. A runtime that maps nothing has this machine's ports. */
-async function leasePorts(
-  host: HostContext,
-  draft: EnvironmentRecord,
-  spec: EnvironmentSpec,
-): Promise<EnvironmentSpec> {
-  const { mapsPorts } = (await host.provider(draft.provider)).traits
-  if (!mapsPorts || spec.ports.length === 0) return spec
-  return host.state.locks.holdWaiting('@ports', 'choosing ports', async () => {
-    const range = { first: host.config.values['ports.first'], last: host.config.values['ports.last'] }
-    const assigned = await assignPorts(spec, { range, taken: portsTaken(host.state, draft.name) })
-    host.state.records.put({ ...draft, details: { ...draft.details, spec: assigned } })
-    return assigned
   })
 }
 

@@ -2,6 +2,7 @@ import type { ArchiveManifest, ArchivePart } from '../../copies-api.ts'
 import { HolmError } from '../../errors.ts'
 import type { EnvironmentSpec } from '../../spec.ts'
 import { looserThanDefault } from '../environment/info.ts'
+import { companionsOf } from '../environment/select-provider.ts'
 import { damaged } from './archive.ts'
 
 const names: Readonly<Record<ArchivePart['kind'], RegExp>> = {
@@ -71,7 +72,9 @@ function isSpec(value: unknown): value is EnvironmentSpec {
 /** The spec as far as one from elsewhere is trusted: nothing looser than the defaults, nothing of another runtime. */
 export function safeSpec(spec: EnvironmentSpec): { spec: EnvironmentSpec; dropped: readonly string[] } {
   const options = Object.keys(spec.options ?? {})
+  const companions = companionsOf(spec)
   const dropped = [
+    ...companions.map((name) => `it had the service ${name}, made from an image`),
     ...looserThanDefault(spec).map((each) => `the original ${each}`),
     ...options.map((id) => `it had options for the provider ${id}`),
   ]
@@ -83,6 +86,7 @@ export function safeSpec(spec: EnvironmentSpec): { spec: EnvironmentSpec; droppe
       ...spec,
       secrets: {},
       options: {},
+      services: spec.services.filter(({ name }) => !companions.includes(name)),
       lifecycle: { ...spec.lifecycle, initialize: [] },
       security: {
         privileged: false,

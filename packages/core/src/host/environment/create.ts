@@ -246,8 +246,18 @@ function detailsOf(
   }
 }
 
+interface HalfMade {
+  readonly host: HostContext
+  readonly plan: Pick<Plan, 'name' | 'provider' | 'spec'>
+  readonly operation: Operation
+}
+
 /** Removes what a failed or interrupted creation left, and says so; with `keep` it stays for a look inside. */
-async function leaveNothing({ host, plan, operation }: Work, cause: unknown, keep: boolean): Promise<void> {
+export async function leaveNothing(
+  { host, plan, operation }: HalfMade,
+  cause: unknown,
+  keep: boolean,
+): Promise<void> {
   const { name, provider } = plan
   if (keep) {
     operation.warn(
@@ -274,7 +284,7 @@ async function leaveNothing({ host, plan, operation }: Work, cause: unknown, kee
   }
 }
 
-async function removeHalfMade({ host, plan, operation }: Work, cause: unknown): Promise<void> {
+async function removeHalfMade({ host, plan, operation }: HalfMade, cause: unknown): Promise<void> {
   const { name, provider } = plan
   // Where the runtime was not there to be asked, nothing was made.
   if (

@@ -1,5 +1,7 @@
 import { isHolmError } from '../../errors.ts'
 import type { EnvironmentState } from '../../provider.ts'
+import { removeCompanions } from '../companions/end.ts'
+import { companionRecords, findCompanions } from '../companions/records.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
@@ -34,15 +36,20 @@ async function destroy(
   { record, provider, operation }: Found,
   options: MethodOptions<'destroy'>,
 ): Promise<Destroyed> {
+  const volumes = options.volumes === true
   return host.state.locks.hold(record.name, 'destroy', async () => {
     await host.registry.loadForHooks(['beforeRemove', 'afterRemove'])
     await host.hooks.before('beforeRemove', { environment: record.name, provider: provider.id })
+    const records =
+      record.details.spec === undefined
+        ? await findCompanions(host, { name: record.name, provider, operation })
+        : companionRecords(host, record.name)
     const { status } = await inspect(provider, record.name, operation)
-    await operation.step('remove', () =>
-      provider.remove(record.name, { volumes: options.volumes === true }, operation.context),
-    )
+    await operation.step('remove', () => provider.remove(record.name, { volumes }, operation.context))
     host.state.records.remove(record.name)
     forgetUses(host, record.name)
+    // After its own record: an `up` that makes one just now finds that it belongs to nobody any more.
+    await removeCompanions(host, { name: record.name, provider, operation }, { records, volumes })
     await forgetBase(record, provider, operation)
     await forgetOwned(host, record)
     await host.hooks.after('afterRemove', { environment: record.name })
@@ -81,9 +88,30 @@ async function destroyUnrecorded(
   const record = await findInRuntimes(host, name, operation)
   if (record)
     return destroy(host, { record, provider: await host.provider(record.provider), operation }, options)
+  const removed = await removeOrphans(host, { name, operation }, options.volumes === true)
+  if (removed > 0) return { name, existed: true }
   if (options.volumes !== true) throw notFound(host, name)
   await removeVolumes(host, name, operation)
   return { name, existed: false }
+}
+
+/** Services whose environment was removed outside holm, or by a holm that was killed in between. Returns their number. */
+async function removeOrphans(
+  host: HostContext,
+  { name, operation }: { readonly name: string; readonly operation: Operation },
+  volumes: boolean,
+): Promise<number> {
+  const records = companionRecords(host, name)
+  if (records.length === 0) return 0
+  await host.state.locks.hold(name, 'destroy', async () => {
+    for (const record of records) {
+      const provider = await host.provider(record.provider)
+      await removeCompanions(host, { name, provider, operation }, { records: [record], volumes })
+      // What the runtime made for all of them together goes with the environment.
+      await provider.remove(name, { volumes }, operation.context)
+    }
+  })
+  return records.length
 }
 
 /** Named volumes outlive their environment; a runtime that cannot be asked has none to remove. */

@@ -23,6 +23,7 @@ export function infoOf(state: EnvironmentState, record: EnvironmentRecord): Envi
     workdir: record.details.workdir,
     mounts: spec?.mounts ?? [],
     services: spec?.services ?? [],
+    ...(record.details.partOf && { partOf: record.details.partOf }),
     looser: spec === undefined ? [] : looserThanDefault(spec),
   }
 }

@@ -1,6 +1,6 @@
 import type { EnvironmentSpec } from '../../spec.ts'
 import type { EnvironmentState } from '../../provider.ts'
-import type { EnvironmentRecord } from '../state/index.ts'
+import type { EnvironmentRecord, RecordDetails } from '../state/index.ts'
 
 /** Label keys. They are the truth for what exists: a lost state file is rebuilt from them. */
 export const labelKeys = {
@@ -11,6 +11,8 @@ export const labelKeys = {
   project: 'dev.holm.project',
   hash: 'dev.holm.hash',
   exec: 'dev.holm.exec',
+  /** Of a companion: JSON of the environment and the service that it is. */
+  companion: 'dev.holm.companion',
   /** Hash of a golden image: such an environment is hidden, stopped, and only cloned. */
   golden: 'holm.golden',
 } as const
@@ -31,6 +33,12 @@ export function labelsOf({ namespace, spec, hash }: LabelInput): Record<string, 
     [labelKeys.project]: spec.origin.project,
     [labelKeys.hash]: hash,
     [labelKeys.exec]: JSON.stringify({ user: spec.exec.user, workdir: spec.exec.workdir }),
+    ...(spec.companion && {
+      [labelKeys.companion]: JSON.stringify({
+        environment: spec.companion.of,
+        service: spec.companion.service,
+      }),
+    }),
   }
 }
 
@@ -50,7 +58,21 @@ export function recordFromLabels(namespace: string, state: EnvironmentState): En
     source: labels[labelKeys.source] ?? '',
     hash: labels[labelKeys.hash] ?? '',
     createdAt: state.createdAt ?? new Date().toISOString(),
-    details: { blueprint: labels[labelKeys.blueprint] ?? '', ...parseExec(labels[labelKeys.exec]) },
+    details: {
+      blueprint: labels[labelKeys.blueprint] ?? '',
+      ...parseExec(labels[labelKeys.exec]),
+      ...parseCompanion(labels[labelKeys.companion]),
+    },
+  }
+}
+
+function parseCompanion(label: string | undefined): Pick<RecordDetails, 'partOf'> {
+  try {
+    const { environment, service } = JSON.parse(label ?? '{}') as Record<string, unknown>
+    if (typeof environment !== 'string' || typeof service !== 'string') return {}
+    return { partOf: { environment, service } }
+  } catch {
+    return {}
   }
 }
 

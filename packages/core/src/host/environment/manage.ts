@@ -3,6 +3,7 @@ import { requireFacet, type LogChunk, type MetricsSample } from '../../facets.ts
 import type { Served } from '../../hooks.ts'
 import type { CallOptions, EnvironmentInfo, HostApi } from '../../host-api.ts'
 import type { EnvironmentState, Provider } from '../../provider.ts'
+import { stopCompanions } from '../companions/end.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
@@ -166,6 +167,7 @@ export async function stopEnvironment(
         operation.context,
       ),
     )
+    await stopCompanions(host, { name: record.name, provider, operation })
     if (state.status === 'absent') throw forget(host, record)
     markAsleep(host, record.name, false)
     await host.hooks.after('afterStop', { environment: record.name })

@@ -18,7 +18,7 @@ import type { EnvironmentRecord } from '../state/index.ts'
 import { labelsOf } from './labels.ts'
 import { fetchBase } from './fetch-base.ts'
 import { chooseName } from './name.ts'
-import { misfits, needsOf, selectProvider, type Candidate } from './select-provider.ts'
+import { companionsOf, misfits, needsOf, selectProvider, type Candidate } from './select-provider.ts'
 
 /** What `up` is about to do, with nothing changed yet. */
 export interface Plan {
@@ -84,10 +84,30 @@ export async function planUp({ host, identity, options, operation }: PlanInput):
   const selection = await chooseProvider({ host, identity, options, operation, draft })
   const provider = await host.provider(selection.provider)
   const drafted = await draft(selection.provider, provider.traits)
+  assertServices(host, provider, drafted.spec)
   for (const warning of [...identity.loaded.warnings, ...drafted.warnings]) operation.warn(warning)
   const overlay = options.overlay ?? identity.record?.details.overlay
   const { spec, hash } = await finishSpec(host, provider, withOverlay(drafted.spec, overlay))
   return { ...identity, provider, selection, spec, overlay, hash }
+}
+
+/** HOLM_BLUEPRINT_UNSUPPORTED for services that the provider cannot run: before anything is made. */
+function assertServices(host: HostContext, { id, traits }: Provider, spec: EnvironmentSpec): void {
+  const names = companionsOf(spec)
+  if (names.length === 0 || traits.companions === true) return
+  const able = host.registry
+    .ids('provider')
+    .filter((each) => host.registry.manifestOf('provider', each)?.traits?.companions === true)
+  const where = able.length === 0 ? '' : `Use --provider ${able.join(' or ')}, or `
+  const what = 'give each a command that runs inside the environment'
+  throw new HolmError(
+    'HOLM_BLUEPRINT_UNSUPPORTED',
+    `the provider ${id} cannot run the service ${names.join(', ')} from an image`,
+    {
+      hint: where === '' ? `G${what.slice(1)}.` : `${where}${what}.`,
+      details: { provider: id, services: names, able },
+    },
+  )
 }
 
 /** The declared spec with hash and labels. */
@@ -119,7 +139,8 @@ export async function withBaseInfo(
   plan: Plan,
   baseInfo: BaseInfo,
 ): Promise<EnvironmentSpec> {
-  const input = { name: plan.name, base: baseInfo.base, baseInfo, env: host.env }
+  const companions = plan.provider.traits.companions === true
+  const input = { name: plan.name, base: baseInfo.base, baseInfo, env: host.env, companions }
   const { spec } = toSpec(plan.loaded, input)
   const completed = await completeSpec(host, plan.provider, withOverlay(spec, plan.overlay))
   return { ...completed, labels: plan.spec.labels }
@@ -163,7 +184,8 @@ function createDraft(host: HostContext, { loaded, name }: Identity, options: UpO
     const request = options.base ?? loaded.base ?? defaultBase(host, traits)
     const directory = options.base === undefined ? loaded.directory : host.cwd
     const base: Base = await host.bases.resolve(request, { accepts: traits.bases, directory })
-    return toSpec(loaded, { name, base, env: host.env, labels: {} })
+    const companions = traits.companions === true
+    return toSpec(loaded, { name, base, env: host.env, labels: {}, companions })
   }
 }
 

@@ -18,7 +18,13 @@ const processes: Traits = {
   networks: ['default', 'none'],
   mapsPorts: false,
 }
-const needs: Needs = { mounts: new Set(['bind']), network: 'default', mapsPorts: false, privileged: false }
+const needs: Needs = {
+  mounts: new Set(['bind']),
+  network: 'default',
+  mapsPorts: false,
+  privileged: false,
+  companions: [],
+}
 
 const usable: Probe = { usable: true, version: 'X 1', limitations: [] }
 const broken: Probe = { usable: false, reason: 'no daemon answers', limitations: [] }
@@ -46,7 +52,13 @@ describe('misfits', () => {
     expect(misfits(needs, processes)).toEqual([])
     expect(
       misfits(
-        { mounts: new Set(['bind', 'volume']), network: 'named', mapsPorts: true, privileged: true },
+        {
+          mounts: new Set(['bind', 'volume']),
+          network: 'named',
+          mapsPorts: true,
+          privileged: true,
+          companions: [],
+        },
         processes,
       ),
     ).toEqual([
@@ -55,6 +67,12 @@ describe('misfits', () => {
       'cannot map a port to another number',
       'has no privileged mode',
     ])
+  })
+
+  it('tells of services from images instead of the network that they would need', () => {
+    const wanted: Needs = { ...needs, network: 'named', companions: ['db', 'cache'] }
+    expect(misfits(wanted, processes)).toEqual(['cannot run the service db, cache from an image'])
+    expect(misfits(wanted, { ...container, companions: true })).toEqual([])
   })
 })
 
@@ -66,13 +84,15 @@ it('needsOf sees a port that is mapped to another number, and only that', () => 
     hostIp: '127.0.0.1',
     protocol: 'tcp' as const,
   })
-  expect(needsOf({ mounts: [], network: 'backend', ports: [port(8080)], security })).toMatchObject({
+  const rest = { mounts: [], security, services: [] }
+  expect(needsOf({ ...rest, network: 'backend', ports: [port(8080)] })).toMatchObject({
     network: 'named',
     mapsPorts: true,
   })
-  expect(
-    needsOf({ mounts: [], network: 'none', ports: [port(80), port(undefined)], security }),
-  ).toMatchObject({ network: 'none', mapsPorts: false })
+  expect(needsOf({ ...rest, network: 'none', ports: [port(80), port(undefined)] })).toMatchObject({
+    network: 'none',
+    mapsPorts: false,
+  })
 })
 
 describe('selectProvider', () => {

@@ -11,16 +11,26 @@ export interface Needs {
   /** Published ports whose number on this machine differs from the one inside. */
   readonly mapsPorts: boolean
   readonly privileged: boolean
+  /** Services that are made from an image. */
+  readonly companions: readonly string[]
 }
 
-export function needsOf(spec: Pick<EnvironmentSpec, 'mounts' | 'network' | 'ports' | 'security'>): Needs {
+export function needsOf(
+  spec: Pick<EnvironmentSpec, 'mounts' | 'network' | 'ports' | 'security' | 'services'>,
+): Needs {
   const { network } = spec
   return {
     mounts: new Set(spec.mounts.map((mount) => mount.type)),
     network: network === 'default' || network === 'none' || network === 'host' ? network : 'named',
     mapsPorts: spec.ports.some((port) => port.host !== undefined && port.host !== port.container),
     privileged: spec.security.privileged || spec.security.devices.length > 0,
+    companions: companionsOf(spec),
   }
+}
+
+/** Names of the services that are made from an image. */
+export function companionsOf({ services }: Pick<EnvironmentSpec, 'services'>): readonly string[] {
+  return services.filter(({ container }) => container !== undefined).map(({ name }) => name)
 }
 
 /** Why a provider with these traits cannot run it; empty when it can. */
@@ -28,10 +38,17 @@ export function misfits(needs: Needs, traits: Traits): string[] {
   const missing = [...needs.mounts].filter((kind) => !traits.mounts.includes(kind))
   return [
     ...missing.map((kind) => `has no ${kind} mounts`),
-    ...(traits.networks.includes(needs.network) ? [] : [`has no network "${needs.network}"`]),
+    ...(needs.companions.length > 0 && traits.companions !== true ? [imageless(needs.companions)] : []),
+    ...(needs.companions.length > 0 || traits.networks.includes(needs.network)
+      ? []
+      : [`has no network "${needs.network}"`]),
     ...(needs.mapsPorts && !traits.mapsPorts ? ['cannot map a port to another number'] : []),
     ...(needs.privileged && traits.isolation === 'process' ? ['has no privileged mode'] : []),
   ]
+}
+
+function imageless(names: readonly string[]): string {
+  return `cannot run the service ${names.join(', ')} from an image`
 }
 
 const preference: Readonly<Record<Traits['isolation'], number>> = {

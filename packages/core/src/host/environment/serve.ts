@@ -1,5 +1,6 @@
 import type { Served } from '../../hooks.ts'
 import type { EnvironmentState } from '../../provider.ts'
+import { lazyCompanions } from '../companions/lazy.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
@@ -21,6 +22,10 @@ export function servedOf(host: HostContext, { record, state, operation }: ServeI
     environment,
     signal,
     exec: (request) => execIn(host, { ...request, environment: record.name, signal }),
+    companions: lazyCompanions(async () => {
+      const { createCompanions } = await import('../companions/index.ts')
+      return createCompanions(host, record.name, operation)
+    }),
     step: (name, work) => operation.step(name, work),
   }
 }

@@ -3,9 +3,9 @@ import type { HostContext } from '../context.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 import { loadResolved } from './plan.ts'
 
-/** A clone and an import were made without a blueprint. */
+/** A clone, an import and a service were made without a blueprint of their own. */
 export function hasOwnSource({ source }: Pick<EnvironmentRecord, 'source'>): boolean {
-  return !source.startsWith('clone:') && !source.startsWith('import:')
+  return !/^(?:clone|import|service):/.test(source)
 }
 
 /** The blueprint that an environment with a source of its own was made from, as it is now. */

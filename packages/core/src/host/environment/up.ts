@@ -4,6 +4,8 @@ import { requireFacet } from '../../facets.ts'
 import type { UpOptions, UpResult } from '../../host-api.ts'
 import type { EnvironmentState } from '../../provider.ts'
 import { diffSpecs } from '../blueprint/index.ts'
+import { removeCompanions } from '../companions/end.ts'
+import { companionRecords } from '../companions/records.ts'
 import type { HostContext } from '../context.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
@@ -196,6 +198,8 @@ async function removeExisting({ host, operation }: Work, record: EnvironmentReco
   const provider = await host.provider(record.provider)
   await provider.remove(record.name, { volumes: false }, operation.context)
   host.state.records.remove(record.name)
+  const records = companionRecords(host, record.name)
+  await removeCompanions(host, { name: record.name, provider, operation }, { records, volumes: false })
   await forgetOwned(host, record)
 }
 

@@ -50,7 +50,10 @@ function checkTraits(value: unknown): string | undefined {
   if (lists.length > 0) return `has no list "${lists[0]}"`
   if (typeof value['isolation'] !== 'string') return 'has no "isolation"'
   const flag = ['rootless', 'mapsPorts'].find((key) => typeof value[key] !== 'boolean')
-  return flag === undefined ? undefined : `has no "${flag}" (true or false)`
+  if (flag !== undefined) return `has no "${flag}" (true or false)`
+  return ['undefined', 'boolean'].includes(typeof value['companions'])
+    ? undefined
+    : 'has "companions" that is neither true nor false'
 }
 
 function checkFlags(flags: unknown): string | undefined {

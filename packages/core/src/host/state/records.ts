@@ -35,6 +35,10 @@ export interface RecordDetails {
   /** Hash of what was provisioned; with `image` also that of the golden image it was cloned from. */
   readonly golden?: string
   readonly image?: string
+  /** Of a companion: the environment that it is a service of. */
+  readonly partOf?: { readonly environment: string; readonly service: string }
+  /** A companion that holm was asked to stop: it has not ended by itself. */
+  readonly halted?: true
   /** Limits as the last resize left them. */
   readonly limits?: readonly AppliedLimit[]
   /** A clone that was never started: it still has the machine-id and the SSH host keys of its origin. */
