@@ -12,6 +12,9 @@ import { listEngineTraces } from './support/engine.ts'
 import { missingBuild, missingDocker } from './support/holm.ts'
 import { importImage, makeBusyboxRootfs, missingBusybox, removeImage } from './support/images.ts'
 
+/** Generous: a busy machine takes its time. */
+const limits = { timeout: 300_000 }
+
 let holm: FaultHolm
 let images: readonly string[] = []
 let before: readonly string[] = []
@@ -86,83 +89,91 @@ async function residue(): Promise<readonly string[]> {
 
 const allRun = 'cache running, web running, inner running'
 
-test('services from images are found by name, and are listed, logged, stopped and removed with the others', async () => {
-  holm.write('holm.yaml', blueprint())
-  await expectCode(holm, ['up'], 0)
-  expect(await states()).toBe(allRun)
-  expect((await services()).map((each) => each.environment)).toEqual(['shop-cache', 'shop-web', 'shop'])
-  expect(
-    await inside('shop', 'wget -qO- "$HOLM_SERVICE_WEB_URL"; (echo ping; sleep 0.2) | nc cache 6379'),
-  ).toBe('a page\nping')
-  // The other way round: the environment, and what runs inside it, have names too.
-  expect(await inside('shop-cache', '(echo back; sleep 0.2) | nc inner 7000')).toBe('back')
-  expect((await expectCode(holm, ['service', 'logs', 'inner'], 0)).stdout).toBe('page: a page\n')
-  const { stdout } = await expectCode(holm, ['list'], 0)
-  expect(stdout).toContain('service web of shop')
-  expect((await expectCode(holm, ['port', 'list'], 0)).stdout).toMatch(/shop +web +80 +127\.0\.0\.1:\d+/)
+test(
+  'services from images are found by name, and are listed, logged, stopped and removed with the others',
+  limits,
+  async () => {
+    holm.write('holm.yaml', blueprint())
+    await expectCode(holm, ['up'], 0)
+    expect(await states()).toBe(allRun)
+    expect((await services()).map((each) => each.environment)).toEqual(['shop-cache', 'shop-web', 'shop'])
+    expect(
+      await inside('shop', 'wget -qO- "$HOLM_SERVICE_WEB_URL"; (echo ping; sleep 0.2) | nc cache 6379'),
+    ).toBe('a page\nping')
+    // The other way round: the environment, and what runs inside it, have names too.
+    expect(await inside('shop-cache', '(echo back; sleep 0.2) | nc inner 7000')).toBe('back')
+    expect((await expectCode(holm, ['service', 'logs', 'inner'], 0)).stdout).toBe('page: a page\n')
+    const { stdout } = await expectCode(holm, ['list'], 0)
+    expect(stdout).toContain('service web of shop')
+    expect((await expectCode(holm, ['port', 'list'], 0)).stdout).toMatch(/shop +web +80 +127\.0\.0\.1:\d+/)
 
-  await inside('shop-cache', 'echo kept > /data/file')
-  await expectCode(holm, ['service', 'stop', 'cache'], 0)
-  expect(await states()).toBe('cache stopped, web stopped, inner stopped')
-  await expectCode(holm, ['up'], 0)
-  expect(await states()).toBe(allRun)
-  await expectCode(holm, ['stop'], 0)
-  await expectCode(holm, ['start'], 0)
-  expect(await states()).toBe(allRun)
-  await expectCode(holm, ['up', '--recreate', '--yes'], 0)
-  expect(await inside('shop-cache', 'cat /data/file')).toBe('kept')
+    await inside('shop-cache', 'echo kept > /data/file')
+    await expectCode(holm, ['service', 'stop', 'cache'], 0)
+    expect(await states()).toBe('cache stopped, web stopped, inner stopped')
+    await expectCode(holm, ['up'], 0)
+    expect(await states()).toBe(allRun)
+    await expectCode(holm, ['stop'], 0)
+    await expectCode(holm, ['start'], 0)
+    expect(await states()).toBe(allRun)
+    await expectCode(holm, ['up', '--recreate', '--yes'], 0)
+    expect(await inside('shop-cache', 'cat /data/file')).toBe('kept')
 
-  await expectCode(holm, ['destroy', '--yes'], 0)
-  const kept = (await residue()).filter((line) => !before.includes(line))
-  expect(kept).toEqual([`volume ${holm.namespace}-shop-data`])
-  await expectCode(holm, ['destroy', 'shop', '--yes', '--volumes'], 0)
-  expect(await residue()).toEqual(before)
-})
+    await expectCode(holm, ['destroy', '--yes'], 0)
+    const kept = (await residue()).filter((line) => !before.includes(line))
+    expect(kept).toEqual([`volume ${holm.namespace}-shop-data`])
+    await expectCode(holm, ['destroy', 'shop', '--yes', '--volumes'], 0)
+    expect(await residue()).toEqual(before)
+  },
+)
 
-test('the engine starts one again that dies; a task is done once; one that fails says why', async () => {
-  const echo = images[1] ?? ''
-  holm.write(
-    'holm.yaml',
-    `name: shop
+test(
+  'the engine starts one again that dies; a task is done once; one that fails says why',
+  limits,
+  async () => {
+    const echo = images[1] ?? ''
+    holm.write(
+      'holm.yaml',
+      `name: shop
 base: { image: "${echo}" }
 provider: docker
 services:
   cache: { image: "${echo}", restart: always, command: 'while [ ! -f /tmp/end ]; do sleep 0.1; done; rm /tmp/end; exit 3' }
   task: { image: "${echo}", command: 'echo done' }
 `,
-  )
-  await expectCode(holm, ['up'], 0)
-  await waitFor(async () => (await states()) === 'cache running, task exited', {
-    what: 'the task to be done',
-    deadlineMs: 60_000,
-  })
-  await expectCode(holm, ['up'], 0)
-  expect((await expectCode(holm, ['service', 'logs', 'task'], 0)).stdout).toBe('done\n')
-  await inside('shop-cache', 'touch /tmp/end')
-  await waitFor(
-    async () => (await services())[0]?.restarts === 1 && (await states()).startsWith('cache running'),
-    {
-      what: 'the engine to start it again',
+    )
+    await expectCode(holm, ['up'], 0)
+    await waitFor(async () => (await states()) === 'cache running, task exited', {
+      what: 'the task to be done',
       deadlineMs: 60_000,
-    },
-  )
-  await expectCode(holm, ['destroy', '--yes'], 0)
-  holm.write(
-    'holm.yaml',
-    `name: shop\nbase: { image: "${echo}" }\nprovider: docker\nservices:\n  bad: { image: "${echo}", command: 'echo no config; exit 3' }\n`,
-  )
-  const failed = await expectCode(holm, ['up'], 7)
-  for (const part of [
-    'HOLM_SERVICE_FAILED',
-    'service bad: it ended with 3',
-    'no config',
-    'holm service logs bad -e shop',
-  ])
-    expect(failed.stderr).toContain(part)
-  expect(await states()).toBe('bad exited')
-})
+    })
+    await expectCode(holm, ['up'], 0)
+    expect((await expectCode(holm, ['service', 'logs', 'task'], 0)).stdout).toBe('done\n')
+    await inside('shop-cache', 'touch /tmp/end')
+    await waitFor(
+      async () => (await services())[0]?.restarts === 1 && (await states()).startsWith('cache running'),
+      {
+        what: 'the engine to start it again',
+        deadlineMs: 60_000,
+      },
+    )
+    await expectCode(holm, ['destroy', '--yes'], 0)
+    holm.write(
+      'holm.yaml',
+      `name: shop\nbase: { image: "${echo}" }\nprovider: docker\nservices:\n  bad: { image: "${echo}", command: 'echo no config; exit 3' }\n`,
+    )
+    const failed = await expectCode(holm, ['up'], 7)
+    for (const part of [
+      'HOLM_SERVICE_FAILED',
+      'service bad: it ended with 3',
+      'no config',
+      'holm service logs bad -e shop',
+    ])
+      expect(failed.stderr).toContain(part)
+    expect(await states()).toBe('bad exited')
+  },
+)
 
-test('a provider that cannot run images refuses before anything is made', async () => {
+test('a provider that cannot run images refuses before anything is made', limits, async () => {
   holm.write(
     'holm.yaml',
     blueprint()
@@ -178,7 +189,7 @@ test('a provider that cannot run images refuses before anything is made', async 
   expect(await residue()).toEqual(before)
 })
 
-test('kill -9 in the middle of up, more than once: the next one goes on', async () => {
+test('kill -9 in the middle of up, more than once: the next one goes on', limits, async () => {
   holm.write('holm.yaml', blueprint())
   for (const name of ['shop-cache', 'shop-web']) await killWhenMade(name)
   await expectCode(holm, ['up'], 0)
@@ -193,7 +204,7 @@ test('kill -9 in the middle of up, more than once: the next one goes on', async 
   expect(await residue()).toEqual(before)
 })
 
-test('kill -9 in the middle of up: destroy leaves nothing', async () => {
+test('kill -9 in the middle of up: destroy leaves nothing', limits, async () => {
   holm.write('holm.yaml', blueprint())
   await killWhenMade('shop-cache')
   await expectCode(holm, ['destroy', 'shop', '--yes', '--volumes'], 0)

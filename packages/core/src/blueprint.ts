@@ -51,6 +51,15 @@ export interface Blueprint {
   /** The program whose success shows that the environment works. */
   readonly check?: string | readonly string[]
   readonly services?: Readonly<Record<string, BlueprintService>>
+  /** A Compose file, whose services run beside the environment. */
+  readonly compose?:
+    | string
+    | {
+        readonly file: string
+        readonly services?: readonly string[]
+        readonly profiles?: readonly string[]
+        readonly ports?: 'asked' | 'free'
+      }
   readonly secrets?: Readonly<Record<string, BlueprintSecret>>
   readonly security?: {
     readonly privileged?: boolean

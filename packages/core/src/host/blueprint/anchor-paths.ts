@@ -16,6 +16,7 @@ export function anchorPaths(layer: BlueprintLayer, source: BlueprintSource): Blu
   const result: Record<string, unknown> = { ...layer }
   if (layer['base'] !== undefined) result['base'] = anchorBase(layer['base'], anchor)
   if (typeof layer['wslConfigFile'] === 'string') result['wslConfigFile'] = anchor(layer['wslConfigFile'])
+  if (layer['compose'] !== undefined) result['compose'] = anchorCompose(layer['compose'], anchor)
   if (Array.isArray(layer['bind_mounts'])) {
     result['bind_mounts'] = layer['bind_mounts'].map((mount: Record<string, unknown>) => ({
       ...mount,
@@ -34,6 +35,10 @@ function anchorBase(base: unknown, anchor: Anchor): unknown {
   if (!isRecord(base)) return base
   const paths = ['rootfs', 'folder', 'disk', 'dockerfile', 'context'].filter((key) => key in base)
   return { ...base, ...Object.fromEntries(paths.map((key) => [key, anchor(base[key])])) }
+}
+
+function anchorCompose(compose: unknown, anchor: Anchor): unknown {
+  return isRecord(compose) ? { ...compose, file: anchor(compose['file']) } : anchor(compose)
 }
 
 function anchorSecrets(secrets: Record<string, unknown>, anchor: Anchor): Record<string, unknown> {

@@ -109,6 +109,13 @@ export const blueprintKeys: Readonly<Record<string, string>> = {
   'services.*.healthcheck.retries': 'Failures in a row that make it unhealthy. Default 15.',
   'services.*.healthcheck.start_period': 'Time in which failures do not count. Default 0s.',
   'services.*.restart': '`no` (default), `on-failure` or `always`.',
+  compose:
+    'Compose file, relative to this file: its services run beside the environment, as those with an `image` do. A path or an object.',
+  'compose.file': 'The file.',
+  'compose.services': 'Only these, and what they need. Default: all that no profile holds back.',
+  'compose.profiles': 'Profiles to take in.',
+  'compose.ports':
+    '`asked` (default): published on the ports of this machine that the file names. `free`: on free ones, so that several environments can have them.',
   secrets:
     'Secrets by the environment variable that receives them; only references, values are read at the moment of use.',
   'secrets.*': '`env:NAME`, `file:path`, or an object.',

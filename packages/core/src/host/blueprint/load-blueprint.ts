@@ -29,7 +29,7 @@ export async function loadBlueprint(
   const { loadNative } = await import('./extends.ts')
   const { source, project } = found
   const blueprint = await loadNative(source, context)
-  return fillBlueprint(
+  return withCompose(
     {
       source: nameSource(source),
       format: 'native',
@@ -39,7 +39,22 @@ export async function loadBlueprint(
       defaultName: slugify(defaultNameOf(found)),
     },
     blueprint,
+    context,
   )
+}
+
+/** The blueprint with the services of the Compose file that it names. */
+async function withCompose(
+  loaded: LoadedBlueprint,
+  blueprint: Blueprint,
+  { env }: Pick<BlueprintContext, 'env'>,
+): Promise<LoadedBlueprint> {
+  const { compose } = blueprint
+  if (compose === undefined) return fillBlueprint(loaded, blueprint)
+  const { loadCompose } = await import('./compose/load-compose.ts')
+  const { services, warnings } = await loadCompose({ compose, directory: loaded.directory, env })
+  const all = [...loaded.warnings, ...warnings]
+  return fillBlueprint({ ...loaded, compose: services, warnings: all }, blueprint)
 }
 
 /**
@@ -53,7 +68,7 @@ export async function withBlueprint(loaded: LoadedBlueprint, blueprint: unknown)
 
 /** What the host asks of a blueprint before it is translated. Pure. */
 export function fillBlueprint(loaded: LoadedBlueprint, blueprint: Blueprint): LoadedBlueprint {
-  const { source, format, project, directory, warnings } = loaded
+  const { source, format, project, directory, warnings, compose } = loaded
   const { base, provider, check } = blueprint
   return {
     source,
@@ -64,6 +79,7 @@ export function fillBlueprint(loaded: LoadedBlueprint, blueprint: Blueprint): Lo
     blueprint,
     defaultName: blueprint.name === undefined ? loaded.defaultName : slugify(blueprint.name),
     ...omitUndefined({
+      compose,
       preferredProvider: provider,
       base,
       check: check === undefined ? check : toCommand(check),

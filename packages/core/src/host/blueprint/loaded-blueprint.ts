@@ -1,4 +1,4 @@
-import type { Base, CommandSpec, EnvironmentSpec } from '../../spec.ts'
+import type { Base, CommandSpec, EnvironmentSpec, ServiceSpec } from '../../spec.ts'
 import type { BaseInfo } from '../../provider.ts'
 import type { Blueprint, BlueprintBase } from '../../blueprint.ts'
 import type { DevcontainerConfig } from './devcontainer/devcontainer-config.ts'
@@ -19,6 +19,8 @@ export interface LoadedBlueprint {
   /** With format 'devcontainer'. */
   readonly devcontainer?: DevcontainerConfig
   readonly warnings: readonly string[]
+  /** Services of the blueprint's Compose file. */
+  readonly compose?: readonly ServiceSpec[]
   /** A usable name for the environment when the user gives none. */
   readonly defaultName: string
   readonly preferredProvider?: string

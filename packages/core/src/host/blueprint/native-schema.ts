@@ -168,6 +168,17 @@ export const blueprintSchema: z.ZodMiniType<Blueprint> = z.strictObject({
   lifecycle: z.exactOptional(stages),
   check: z.exactOptional(z.union([text, argv])),
   services: z.exactOptional(z.record(text, service)),
+  compose: z.exactOptional(
+    z.union([
+      text,
+      z.strictObject({
+        file: text,
+        services: z.exactOptional(texts),
+        profiles: z.exactOptional(texts),
+        ports: z.exactOptional(z.enum(['asked', 'free'])),
+      }),
+    ]),
+  ),
   secrets: z.exactOptional(z.record(text, secret)),
   security: z.exactOptional(
     z.strictObject({

@@ -34,7 +34,8 @@ export function nativeToSpec(
   assertEnvironmentName(name)
   const paths: PathContext = { directory: loaded.directory, home: homeOf(input.env) }
   const { hostname = name } = blueprint
-  const services = toServices(blueprint.services, input)
+  const others = loaded.compose ?? []
+  const services = toServices(blueprint.services, { companions: input.companions, others })
   const network = networkOf(name, services, blueprint.network)
   return {
     name,

@@ -21,6 +21,8 @@ export function toServices(
   { companions = true, others = [] }: ToServicesOptions = {},
 ): readonly ServiceSpec[] {
   const specs = Object.entries(services).map(([name, service]) => toService(name, service, companions))
+  const twice = others.find(({ name }) => Object.hasOwn(services, name))
+  if (twice) throw invalid(twice.name, 'is declared by the Compose file, too')
   return orderServices([...specs, ...others])
 }
 

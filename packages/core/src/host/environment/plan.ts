@@ -85,7 +85,7 @@ export async function planUp({ host, identity, options, operation }: PlanInput):
   const provider = await host.provider(selection.provider)
   const drafted = await draft(selection.provider, provider.traits)
   assertServices(host, provider, drafted.spec)
-  for (const warning of [...identity.loaded.warnings, ...drafted.warnings]) operation.warn(warning)
+  for (const warning of new Set([...identity.loaded.warnings, ...drafted.warnings])) operation.warn(warning)
   const overlay = options.overlay ?? identity.record?.details.overlay
   const { spec, hash } = await finishSpec(host, provider, withOverlay(drafted.spec, overlay))
   return { ...identity, provider, selection, spec, overlay, hash }
