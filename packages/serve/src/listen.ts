@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, rmSync } from 'node:fs'
 import { createConnection, type Server } from 'node:net'
 import { dirname } from 'node:path'
 import { HolmError } from '@holm/core'
@@ -25,7 +25,7 @@ export async function listenPort(server: Server, port: number): Promise<void> {
 }
 
 /**
- * Listens on a unix socket that its owner alone can use. One that a killed server left is replaced; one that somebody listens
+ * Listens on a unix socket that its owner alone can use, in a folder that is there. One that a killed server left is replaced; one that somebody listens
  * on is HOLM_SOCKET_TAKEN, and whatever else is there stays.
  */
 export async function listenSocket(server: Server, path: string): Promise<void> {
@@ -34,7 +34,7 @@ export async function listenSocket(server: Server, path: string): Promise<void> 
       hint: 'Give a shorter one: holm serve --socket /run/user/1000/holm.sock',
       details: { path },
     })
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  if (!existsSync(dirname(path))) throw impossible(path, 'its folder is not there')
   await clear(path)
   // Nobody else can connect in the moment before its mode is set.
   const mask = process.umask(0o177)
@@ -42,7 +42,10 @@ export async function listenSocket(server: Server, path: string): Promise<void> 
     const listening = listen(
       server,
       () => server.listen({ path }),
-      (cause) => taken(path, cause),
+      (cause) =>
+        cause.code === 'EADDRINUSE'
+          ? taken(path, cause)
+          : impossible(path, cause.code ?? cause.message, cause),
     )
     process.umask(mask)
     await listening
@@ -81,6 +84,14 @@ function answers(path: string): Promise<boolean> {
 export function taken(path: string, cause?: unknown): HolmError {
   return new HolmError('HOLM_SOCKET_TAKEN', `another holm serve listens on ${path}`, {
     hint: 'Use that one, end it, or choose another path: holm serve --socket PATH',
+    cause,
+    details: { path },
+  })
+}
+
+function impossible(path: string, why: string, cause?: unknown): HolmError {
+  return new HolmError('HOLM_CONFIG_UNREADABLE', `the socket ${path} cannot be made: ${why}`, {
+    hint: 'Choose another path: holm serve --socket PATH',
     cause,
     details: { path },
   })

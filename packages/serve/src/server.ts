@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { createServer as createHttpServer, STATUS_CODES, type IncomingMessage } from 'node:http'
 import { createServer as createLineServer, type AddressInfo, type Server } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { rpcErrors } from '@holm/sdk'
 import { chooseProtocol, judge, type Refusal } from './admission.ts'
 import { serveConnection, type Connection, type ConnectionOptions } from './connection.ts'
 import { listenPort, listenSocket } from './listen.ts'
@@ -51,6 +52,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
+const tooMany = JSON.stringify({
+  jsonrpc: '2.0',
+  id: null,
+  error: {
+    code: rpcErrors.limit.code,
+    message: 'there are too many connections',
+    data: { code: 'HOLM_LIMIT_REACHED', hint: 'Close one of them.' },
+  },
+})
+
+/** Of those who have not shown a token yet, too. */
+const strangers = 16
+
 interface Door {
   readonly url?: string
   /** Takes no more connections. */
@@ -87,12 +101,13 @@ async function openSocket(
   connections: Connections,
 ): Promise<Door> {
   const server = createLineServer((socket) => {
-    if (connections.isFull) return void socket.destroy()
+    if (connections.isFull) return void socket.on('error', () => undefined).end(`${tooMany}\n`)
     return connections.serve({
       authenticate: (shown) => isToken(shown, token),
       open: (events) => lineWire(socket, backend.limits, events),
     })
   })
+  server.maxConnections = backend.limits.connections + strangers
   await listenSocket(server, path)
   return { stop: () => server.close(), close: () => rmSync(path, { force: true }) }
 }
@@ -123,6 +138,7 @@ async function openPort(options: ServerOptions, wanted: number, connections: Con
       connections.serve({ open: (events) => webSocketWire(socket, backend.limits, events) }),
     )
   })
+  server.maxConnections = backend.limits.connections + strangers
   await listenPort(server, wanted)
   return {
     url: `ws://127.0.0.1:${portOf(server)}`,

@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { HolmError } from '@holm/core'
 import type { Logger } from '@holm/core'
 
 export interface Token {
@@ -26,13 +27,29 @@ export function loadToken(
   folder: string,
   { renew = false, log }: { readonly renew?: boolean; readonly log: Logger },
 ): Token {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
   const path = join(folder, 'token')
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    return { path, value: findToken(path, { renew, log }) }
+  } catch (cause) {
+    throw new HolmError(
+      'HOLM_CONFIG_UNREADABLE',
+      `the token ${path} cannot be kept: ${(cause as Error).message}`,
+      {
+        hint: 'Make the folder writable, or choose another one: HOLM_HOME',
+        cause,
+        details: { path },
+      },
+    )
+  }
+}
+
+function findToken(path: string, { renew, log }: { readonly renew: boolean; readonly log: Logger }): string {
   const found = renew ? { replace: true } : readToken(path)
-  if ('value' in found) return { path, value: found.value }
+  if ('value' in found) return found.value
   if (!renew && found.replace)
     log.warn(`${path} could be read or written by others: a new token takes its place`)
-  return { path, value: writeToken(path, found.replace) }
+  return writeToken(path, found.replace)
 }
 
 type Found = { readonly value: string } | { readonly replace: boolean }
@@ -67,7 +84,10 @@ function writeToken(path: string, replace: boolean): string {
   } catch (error) {
     const theirs = readToken(path)
     if ('value' in theirs) return theirs.value
-    throw error
+    // A disk without hard links.
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error
+    renameSync(draft, path)
+    return value
   } finally {
     rmSync(draft, { force: true })
   }

@@ -5,7 +5,7 @@ import { failed, missing, outside } from './errors.ts'
 
 /** The folder that paths stay in. */
 export interface Root {
-  /** On this machine, absolute. */
+  /** On this machine, its real path: one that has become a link is not entered. */
   readonly path: string
   /** How programs inside call it: absolute links that they made lead there. */
   readonly inside: string | undefined
@@ -45,13 +45,21 @@ export async function within<Result>(
 ): Promise<Result> {
   const parts = partsOf(path)
   if (!isLinux) return work(await compare(root, path, { follow }))
-  const stack: FileHandle[] = [await open(root.path, folderFlags)]
+  const stack: FileHandle[] = [await openRoot(root)]
   const held: FileHandle[] = []
   try {
     return await work(await walk({ root, path, parts, stack, held, follow }))
   } finally {
     await Promise.all([...stack, ...held].map((handle) => handle.close()))
   }
+}
+
+/** A folder that holds it may be somebody's inside, too, who puts a link in its place: the kernel tells what was opened. */
+async function openRoot({ path }: Root): Promise<FileHandle> {
+  const handle = await open(path, folderFlags)
+  if ((await readlink(pathOf(handle))) === path) return handle
+  await handle.close()
+  throw outside('.', 'is not what it was: the folder of the environment was moved or replaced')
 }
 
 function partsOf(path: string): string[] {
@@ -171,6 +179,7 @@ export function pathOf(handle: FileHandle | undefined): string {
 
 async function compare(root: Root, path: string, { follow }: WalkOptions): Promise<Place> {
   const top = await realpath(root.path)
+  if (top !== root.path) throw outside(path, 'is below a folder that was replaced by a link')
   const parts = partsOf(path)
   const name = parts.at(-1) === '..' ? undefined : parts.at(-1)
   const parent = await realpath(join(top, ...(name === undefined ? parts : parts.slice(0, -1)))).catch(() => {

@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises'
 import { posix } from 'node:path'
 import type { BindMount, EnvironmentInfo } from '@holm/core'
 import { HolmError } from '@holm/core'
@@ -21,12 +22,18 @@ export async function folderOf(
 ): Promise<Folder> {
   const info = await call.backend.host.status(environment, { signal: call.signal })
   const found = mountedFolder(info)
-  if (found === undefined) return { files: filesInside(call, environment), root: undefined }
+  if (found === undefined || !(await isReal(found.root.path)))
+    return { files: filesInside(call, environment), root: undefined }
   if (writes && found.mount.readonly)
     throw new HolmError('HOLM_FILE_DENIED', `the folder of ${environment} is mounted read-only`, {
       details: { environment },
     })
   return { files: filesHere(found.root), root: found.root }
+}
+
+/** With a link in it, it may lead somewhere else by now: what is mounted is asked inside then. */
+async function isReal(path: string): Promise<boolean> {
+  return (await realpath(path).catch(() => undefined)) === path
 }
 
 /** The part of a mount that the environment's folder is, by the mount that is nearest to it. */

@@ -107,6 +107,18 @@ describe('what leads out', () => {
     secretsAreUntouched()
   })
 
+  it('is not entered where the folder itself was replaced', async () => {
+    renameSync(top, join(folder, 'moved'))
+    symlinkSync('root-secret', top)
+    for (const operation of [
+      ...operations('key'),
+      () => files.remove('key', { recursive: true }),
+      () => files.list('.'),
+    ])
+      expect(await codeOf(operation), operation.toString()).toBe('HOLM_PATH_OUTSIDE')
+    secretsAreUntouched()
+  })
+
   it('is not entered when a tree is removed', async () => {
     mkdirSync(join(top, 'tree', 'inner'), { recursive: true })
     symlinkSync(join(folder, 'root-secret'), join(top, 'tree', 'inner', 'link'))

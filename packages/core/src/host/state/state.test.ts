@@ -179,7 +179,7 @@ it('a folder that cannot be written is named', (ctx) => {
   chmodSync(folder, 0o700)
 })
 
-it('eight processes at once lose nothing', async () => {
+it('eight processes at once lose nothing', { timeout: 60_000 }, async () => {
   const script = (index: number): string => `
     import { openState } from ${JSON.stringify(import.meta.resolve('./index.ts'))}
     const state = openState(${JSON.stringify(path)}, 'holm')
