@@ -4,7 +4,7 @@ import type { Handlers } from '../dispatch.ts'
 import { openWorkspaces, runCommand } from '../contributed.ts'
 import { askInside } from '../files/ask-inside.ts'
 import type { Call } from '../session.ts'
-import { createTail } from '../tail.ts'
+import { createTail, type Tail } from '../tail.ts'
 import { inWorkspace } from './git.ts'
 
 type Names = Extract<
@@ -72,14 +72,12 @@ export const manageHandlers: Pick<Handlers, Names> = {
   'service.stop': async (params, call) => ({ services: await services(call, 'stop', params) }),
   'service.restart': async (params, call) => ({ services: await services(call, 'restart', params) }),
   async 'service.logs'({ environment, service, lines = 100 }, call) {
-    const { next } = await runCommand(call, 'service logs', {
+    const { next = [] } = await runCommand(call, 'service logs', {
       args: { service },
       flags: { environment, tail: lines },
     })
-    const argv = next?.slice(next.indexOf('--') + 1) ?? []
-    const { stdout } = await askInside(call, { environment, argv, timeoutMs: logsTimeoutMs })
     const tail = createTail(Math.floor(call.session.limits.messageBytes / 4))
-    tail.add(stdout)
+    await readLines(call, { next, lines }, tail)
     return { text: tail.bytes().toString(), truncated: tail.cut }
   },
   async 'port.list'({ environment }, call) {
@@ -90,6 +88,23 @@ export const manageHandlers: Pick<Handlers, Names> = {
 }
 
 const logsTimeoutMs = 30_000
+
+/** The command hands on to `exec` for a program inside, and to `logs` for an environment that a service has to itself. */
+async function readLines(
+  call: Call,
+  { next, lines }: { readonly next: readonly string[]; readonly lines: number },
+  tail: Tail,
+): Promise<void> {
+  const [command, environment = ''] = next
+  if (command === 'exec') {
+    const argv = next.slice(next.indexOf('--') + 1)
+    tail.add((await askInside(call, { environment, argv, timeoutMs: logsTimeoutMs })).stdout)
+    return
+  }
+  const { host } = call.backend
+  const chunks = host.logs(environment, { follow: false, tail: lines, signal: call.signal })
+  for await (const { data } of chunks) tail.add(Buffer.from(data))
+}
 
 type Services = MethodResult<'service.list'>['services']
 
