@@ -41,7 +41,7 @@ async function listInstances(): Promise<readonly string[]> {
 
 describe(
   `Incus or LXD${reason === undefined ? '' : `: ${reason}`}`,
-  { skip: reason !== undefined, timeout: 120_000 },
+  { skip: reason !== undefined, timeout: 300_000 },
   () => {
     let subject: TestSubject
     let provider: Provider
