@@ -176,12 +176,20 @@ describe('an image', () => {
     expect(await store.missing(request)).toBeUndefined()
     const context = { accepts: ['rootfs'], directory: root } as const
     expect(await store.resolve(request, context)).toMatchObject({ kind: 'rootfs', name, sha256: sum })
+    expect(await store.resolve({ image: request }, context)).toMatchObject({ kind: 'rootfs', name })
     expect(asked).toHaveLength(3)
     await store.remove(name)
     expect(await readdir(join(root, 'cache/bases'))).not.toContainEqual(expect.stringContaining('.tar'))
     await expect(store.resolve(request, context)).rejects.toMatchObject({
       code: 'HOLM_BASE_NOT_FOUND',
       hint: `Fetch it: holm base import ${name} ${name}.`,
+    })
+  })
+
+  it('is fetched, not added', async () => {
+    await expect(storeOf('https://example.invalid').add('mine', request)).rejects.toMatchObject({
+      code: 'HOLM_BASE_INVALID',
+      hint: `Fetch it: holm base import mine ${request}.`,
     })
   })
 

@@ -49,6 +49,9 @@ export async function resolveBase(
   context: ResolveContext,
   folders: ResolveFolders,
 ): Promise<Base> {
+  const text = typeof request === 'string' ? request : 'image' in request ? request.image : ''
+  const image = parseServerImage(text, process.arch)
+  if (image) return resolveServerImage(nameOfServerImage(image), context, folders)
   if (typeof request === 'string') return resolveName(request, context, folders)
   if ('image' in request) return resolveImage(request.image, request.digest, { context, folders })
   if ('rootfs' in request) return resolveTar(request, context, folders)
@@ -59,8 +62,6 @@ export async function resolveBase(
 
 async function resolveName(name: string, context: ResolveContext, folders: ResolveFolders): Promise<Base> {
   if (name === 'host') return accept({ kind: 'host' }, context, name)
-  const image = parseServerImage(name, process.arch)
-  if (image) return resolveServerImage(nameOfServerImage(image), context, folders)
   if (isPathLike(name)) {
     const path = toPath(name, context, folders)
     const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false

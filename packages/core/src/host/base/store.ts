@@ -104,7 +104,8 @@ export function createBaseStore(options: BaseStoreOptions): BaseStore {
       return register(target, await buildBase(name, target, settings))
     },
     missing: async (request) => {
-      const image = typeof request === 'string' ? parseServerImage(request, process.arch) : undefined
+      const text = typeof request === 'string' ? request : 'image' in request ? request.image : ''
+      const image = parseServerImage(text, process.arch)
       const name = image && nameOfServerImage(image)
       return name !== undefined && (await loadEntry(folders.entries, name)) === undefined ? name : undefined
     },
@@ -144,6 +145,11 @@ async function addBase(
     await assertRootfsTar(path, runner)
     return registerFile(name, path, folders)
   }
+  if (parseServerImage(source, process.arch))
+    throw new HolmError('HOLM_BASE_INVALID', `${source} is on a server, not on this machine`, {
+      hint: `Fetch it: holm base import ${name} ${source}.`,
+      details: { source },
+    })
   if (isImageLike(source)) return save({ image: source }, name, folders)
   throw new HolmError('HOLM_BASE_INVALID', `${source} is no file, no folder and no image reference`, {
     hint: 'Give the path of a root filesystem (tarball or folder) or disk, or an image with its tag.',
