@@ -173,6 +173,48 @@ services:
   },
 )
 
+test('the services of a Compose file run beside the environment, and leave nothing', limits, async () => {
+  const [web = '', echo = ''] = images
+  holm.write(
+    'holm.yaml',
+    `name: shop\nbase: { image: "${echo}" }\nprovider: docker\ncompose: { file: compose.yaml, ports: free }\n`,
+  )
+  holm.write('.env', 'WORD="it\'s a word"\n')
+  holm.write(
+    'compose.yaml',
+    `services:
+  web:
+    image: ${web}
+    ports: ["8080:80"]
+    depends_on: { cache: { condition: service_healthy }, migrate: { condition: service_completed_successfully } }
+    logging: { driver: json-file }
+  cache:
+    image: ${echo}
+    volumes: [data:/data]
+    networks: { back: { aliases: [store] } }
+    healthcheck: { test: ["CMD-SHELL", "nc -w 5 127.0.0.1 6379 < /etc/passwd"], interval: 60s }
+  migrate:
+    image: ${echo}
+    command: sh -c "sleep 1; echo $$WORD | nc store 6379; echo $$WORD > /data/word"
+    environment: { WORD: "\${WORD:?say it}" }
+    volumes: [data:/data]
+    depends_on: { cache: { condition: service_healthy } }
+volumes: { data: {} }
+networks: { back: {} }
+`,
+  )
+  const { stderr } = await expectCode(holm, ['up'], 0)
+  expect(stderr).toContain('compose.yaml: left out, as holm does not know it: services.web.logging')
+  expect(await states()).toBe('cache running, migrate exited, web running')
+  expect(await inside('shop', 'wget -qO- http://web/')).toBe('a page')
+  expect(await inside('shop-cache', 'cat /data/word')).toBe("it's a word")
+  expect((await expectCode(holm, ['service', 'logs', 'migrate'], 0)).stdout).toBe("it's a word\n")
+  await expectCode(holm, ['service', 'stop', 'cache'], 0)
+  expect(await states()).toBe('cache stopped, migrate stopped, web stopped')
+  await expectCode(holm, ['destroy', '--yes', '--volumes'], 0)
+  expect(await residue()).toEqual(before)
+})
+
 test('a provider that cannot run images refuses before anything is made', limits, async () => {
   holm.write(
     'holm.yaml',
