@@ -45,6 +45,7 @@ const requirements: Readonly<Record<string, () => string | undefined>> = {
   docker: missingDocker,
   rootfs: missingRootfs,
   lxc: missingLxc,
+  rsync: () => (hasCommand('rsync') ? undefined : 'rsync is not installed'),
 }
 
 /** Its network and limits are root's. */

@@ -7,6 +7,7 @@ import { parallel } from './parallel.ts'
 import { runtimes } from './runtimes.ts'
 import { sandbox } from './sandbox.ts'
 import type { Suite } from './suite.ts'
+import { sync } from './sync.ts'
 import { coldUp, warmUp } from './up.ts'
 import { version } from './version.ts'
 import { createWorkspace } from './workspaces-create.ts'
@@ -34,4 +35,5 @@ export const suites: readonly Suite[] = [
   createWorkspace,
   leases,
   forward,
+  sync,
 ]

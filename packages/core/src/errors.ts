@@ -76,6 +76,10 @@ export const errorTable = {
     exit: 7,
     meaning: 'There is uncommitted work, in the workspace or where it is to be merged.',
   },
+  HOLM_SYNC_CONFLICT: {
+    exit: 7,
+    meaning: 'Both sides changed the same files; each keeps its own version.',
+  },
   HOLM_MERGE_CONFLICT: { exit: 7, meaning: 'Both sides changed the same lines; nothing was merged.' },
   HOLM_FILE_NOT_FOUND: { exit: 7, meaning: 'There is no file or folder at that path.' },
   HOLM_FILE_DENIED: { exit: 7, meaning: 'The file or folder may not be read or changed.' },

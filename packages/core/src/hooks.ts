@@ -26,6 +26,7 @@ export interface HookPayloads {
   beforeExec: {
     context: { readonly environment: string; readonly provider: string; readonly request: ExecRequest }
   }
+  beforeLifecycle: { context: Served }
   beforeReady: { context: Served }
   beforeStop: {
     context: { readonly environment: string; readonly provider: string; readonly served?: Served }
@@ -40,7 +41,7 @@ export interface HookPayloads {
   onEvent: { context: HolmEvent }
 }
 
-/** A running environment whose blueprint has services, and a way in. */
+/** A running environment that a plugin does its part for, and a way in. */
 export interface Served {
   readonly environment: EnvironmentInfo
   readonly signal: AbortSignal

@@ -220,6 +220,8 @@ export interface SpecOverlay {
   readonly env?: Readonly<Record<string, string>>
   /** Instead of the blueprint's, one by one. */
   readonly resources?: Resources
+  /** The caller brings the project's files: the hook `beforeLifecycle` is called when there is a place for them. */
+  readonly bringsFiles?: boolean
 }
 
 export interface EnvironmentSpec {

@@ -10,6 +10,8 @@ export interface CreateOptions extends CallOptions {
   readonly blueprint?: string
   readonly provider?: string
   readonly resources?: Resources
+  /** Without a mount: the worktree is copied in, and what is done inside is brought back. */
+  readonly sync?: boolean
   /** Its number, for one of N made together. */
   readonly worker?: number
   /** As in `WorkspaceRecord`. */

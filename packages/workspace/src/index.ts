@@ -4,13 +4,12 @@ import type { Workspaces } from './api.ts'
 import { withDefault } from './commands/default.ts'
 import { ensureWatcher } from './commands/idle.ts'
 import { bringing, commands, pluginCommands } from './commands/index.ts'
-import { createGit } from './git.ts'
 import { aroundStart, aroundStop, withLifecycle } from './lifecycle/workspace-lifecycle.ts'
+import { openWorkspaces } from './open.ts'
 import { configSchema, type WorkspaceConfig } from './options.ts'
-import type { WorkspaceRecord } from './record.ts'
 import { startServices, stopServices } from './services/runner.ts'
 import type { Served } from './services/ways.ts'
-import { createWorkspaces } from './workspaces.ts'
+import { fillWorkspace } from './sync/synced.ts'
 
 export type * from './api.ts'
 export type { WorkspaceConfig } from './options.ts'
@@ -21,7 +20,7 @@ const plugin: PluginDefinition<WorkspaceConfig> = definePlugin<WorkspaceConfig>(
   contract: 1,
   configSchema,
   setup(api) {
-    const open = (host: HostApi): Workspaces => withLifecycle(api, host, createFor(api, host))
+    const open = (host: HostApi): Workspaces => withLifecycle(api, host, openWorkspaces(api, host))
     for (const command of commands) {
       const { run } = command
       api.command({
@@ -41,6 +40,7 @@ const plugin: PluginDefinition<WorkspaceConfig> = definePlugin<WorkspaceConfig>(
       })
     }
     api.method('workspaces', open)
+    api.hook('beforeLifecycle', (served) => fillWorkspace(api, served))
     api.hook('beforeReady', (served) => aroundStart(api, served, () => startServices(served)))
     api.hook('beforeStop', ({ served }) =>
       served === undefined ? undefined : aroundStop(api, served, () => endServices(api, served)),
@@ -56,19 +56,6 @@ async function endServices({ log }: PluginApi<WorkspaceConfig>, served: Served):
     if (served.signal.aborted) throw error
     log.warn(`services were not stopped in their order: ${(error as Error).message}`)
   }
-}
-
-function createFor(
-  { records, runner, env, config, log }: PluginApi<WorkspaceConfig>,
-  host: HostApi,
-): Workspaces {
-  return createWorkspaces({
-    host,
-    config,
-    log,
-    records: records<WorkspaceRecord>('workspace'),
-    git: createGit(runner, env),
-  })
 }
 
 export default plugin

@@ -1,5 +1,5 @@
 import { objectSchema, optionChecks } from '@holm/core'
-import type { StandardSchema } from '@holm/core'
+import type { StandardIssue, StandardSchema } from '@holm/core'
 import { parseIdle } from './pause/duration.ts'
 
 /** The section `plugin.workspace` of the configuration. */
@@ -23,6 +23,17 @@ export interface WorkspaceConfig {
   readonly idle?: string
   /** What sleeps is woken by its next use. Default true; false: by `holm workspace start` alone. */
   readonly autoStart?: boolean
+  /** What `holm sync` copies between a folder and an environment without a mount. */
+  readonly sync?: SyncConfig
+}
+
+export interface SyncConfig {
+  /** Patterns of rsync that are copied although one of `exclude` fits. */
+  readonly include?: readonly string[]
+  /** Patterns of rsync that are not copied; replaces the list that holm has. `.git` never is. */
+  readonly exclude?: readonly string[]
+  /** Compress on the way. Default false: most environments are on this machine. */
+  readonly compress?: boolean
 }
 
 const { flag, text } = optionChecks
@@ -42,6 +53,25 @@ function isPlain(path: string): boolean {
   return path !== '' && !path.startsWith('/') && !path.split(/[/\\]/).includes('..')
 }
 
+function patterns(value: unknown): string | undefined {
+  const fits =
+    Array.isArray(value) &&
+    value.every((item) => typeof item === 'string' && item !== '' && !/[\n\r\0]/.test(item))
+  return fits ? undefined : 'must be a list of patterns'
+}
+
+const syncSchema = objectSchema<SyncConfig>({ include: patterns, exclude: patterns, compress: flag })
+
+function syncSection(value: unknown): string | undefined {
+  const result = syncSchema['~standard'].validate(value)
+  const [issue] = 'issues' in result ? (result.issues ?? []) : []
+  return issue === undefined ? undefined : `${keyOf(issue)} ${issue.message}`.trim()
+}
+
+function keyOf({ path: [key] = [] }: StandardIssue): string {
+  return typeof key === 'string' ? key : ''
+}
+
 export const configSchema: StandardSchema<WorkspaceConfig> = objectSchema<WorkspaceConfig>({
   folder: text,
   fetch: flag,
@@ -51,4 +81,5 @@ export const configSchema: StandardSchema<WorkspaceConfig> = objectSchema<Worksp
   forwardAgent: flag,
   idle: idleTime,
   autoStart: flag,
+  sync: syncSection,
 })

@@ -5,6 +5,7 @@ import type { Git } from './git.ts'
 import type { WorkspaceConfig } from './options.ts'
 import { presentPlace } from './place.ts'
 import type { WorkspaceRecord } from './record.ts'
+import { syncedOverlay } from './sync/without-mount.ts'
 
 /**
  * What makes git work inside: the worktree's `.git` names the shared folder by its path here, so it is mounted at that
@@ -15,6 +16,7 @@ export async function createOverlay(
   record: WorkspaceRecord,
   { config, resources }: { readonly config: WorkspaceConfig; readonly resources?: Resources | undefined },
 ): Promise<SpecOverlay> {
+  if (record.synced !== undefined) return syncedOverlay(record, record.synced, resources)
   const { commonDir } = record
   const mounts = [
     bind(commonDir, false),

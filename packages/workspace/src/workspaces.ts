@@ -14,6 +14,7 @@ import type { WorkspaceRecord } from './record.ts'
 import { placeOf, repairPlace } from './place.ts'
 import { saveWork, unsavedWork, type Unsaved } from './recovery.ts'
 import { findRepository, findStart, resolveRevision } from './repository.ts'
+import { folderInside } from './sync/without-mount.ts'
 import {
   addWorktree,
   assertFree,
@@ -119,13 +120,16 @@ async function create(
   const { records, host, git } = context
   return records.hold(name, 'create', async () => {
     await assertNew(context, name, options)
-    const { record, warnings } = await plan(context, name, options)
+    const planned = await plan(context, name, options)
+    const { warnings } = planned
+    let { record } = planned
     for (const warning of warnings) context.log.warn(warning)
     await assertFree(git, record)
     await claim(context, record)
     try {
       await addWorktree(git, record, options.signal)
       await bringIgnored(record, context.config)
+      record = await settleFolder(context, record, options)
       await bringUp(context, record, options)
     } catch (error) {
       await undo(context, record)
@@ -135,6 +139,18 @@ async function create(
     const info = await infoOf(git, { ...record, phase: 'ready' }, await environmentOf(host, name, {}))
     return { ...info, warnings }
   })
+}
+
+/** Where the worktree goes when it is not mounted is known when its blueprint is there. */
+async function settleFolder(
+  { host, records }: WorkspaceContext,
+  record: WorkspaceRecord,
+  { sync = false }: CreateOptions,
+): Promise<WorkspaceRecord> {
+  if (!sync) return record
+  const settled = { ...record, synced: await folderInside(host, record) }
+  records.put(record.name, settled)
+  return settled
 }
 
 /** The record first: what a killed holm leaves is found by it. */

@@ -45,6 +45,13 @@ export const hookTable = {
     loads: 'call',
   },
   beforeExec: { shape: 'before', meaning: 'Runs before a command is started inside.', loads: 'call' },
+  beforeLifecycle: {
+    shape: 'before',
+    meaning:
+      'Runs in a new environment whose caller brings the files, before its lifecycle commands. An error of holm’s table fails the call as it is.',
+    loads: 'call',
+    ownErrors: true,
+  },
   beforeReady: {
     shape: 'before',
     meaning:

@@ -15,6 +15,10 @@ export const createFlags = {
   },
   provider: { type: 'string', char: 'p', description: 'Where to run it.', completes: 'provider' },
   cpus: { type: 'string', description: 'Number of cores, such as 1.5.' },
+  sync: {
+    type: 'boolean',
+    description: 'Without a mount: copy the worktree in, and bring back what is done inside.',
+  },
   memory: { type: 'string', description: 'Memory, such as 512mb or 4gb.' },
   idle: idleFlag,
 } as const satisfies Readonly<Record<string, FlagDefinition>>
@@ -58,6 +62,7 @@ export async function optionsOf(input: CommandInput): Promise<CreateOptions> {
   return {
     cwd: input.cwd,
     signal: input.signal,
+    ...(input.flags['sync'] === true && { sync: true }),
     ...(from !== undefined && { from }),
     ...(blueprint !== undefined && { blueprint }),
     ...(provider !== undefined && { provider }),

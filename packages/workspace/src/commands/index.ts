@@ -10,6 +10,7 @@ import { portList, proxy } from './ports.ts'
 import { serviceList, serviceLogs, serviceRestart, serviceStart, serviceStop } from './services.ts'
 import { sshConfig, sshProxy } from './ssh.ts'
 import { use } from './use.ts'
+import { sync, syncBack, watchBack } from './sync.ts'
 import { run, spawn, teardown } from './workers.ts'
 
 /** In the order of the help; the manifest's table is generated from it. */
@@ -43,6 +44,9 @@ export const pluginCommands: readonly PluginCommand[] = [
   open,
   use,
   portOpen,
+  sync,
+  syncBack,
+  watchBack,
   sshConfig,
   sshProxy,
   watchIdleCommand,

@@ -1,18 +1,13 @@
-import { homedir, userInfo } from 'node:os'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
-import type { CommandInput, CommandResult, HostApi, PluginApi } from '@holm/core'
+import type { CommandInput, CommandResult, PluginApi } from '@holm/core'
 import type { WorkspaceConfig } from '../options.ts'
 import { environmentOf, prefixes, renderConfig, type HostEntry } from '../ssh/config.ts'
+import { openKeys, sshRequest, sshUser } from '../ssh/entry.ts'
 import { includeConfig, writePrivate } from '../ssh/files.ts'
-import { loadKeys, type SshKeys } from '../ssh/keys.ts'
-import { serve, serverOptions } from '../ssh/server.ts'
 import type { PluginCommand } from './command.ts'
 
 type Api = PluginApi<WorkspaceConfig>
-
-function openKeys({ paths, runner }: Api): Promise<SshKeys> {
-  return loadKeys(join(paths.data, 'ssh'), runner)
-}
 
 export const sshConfig: PluginCommand = {
   id: 'ssh-config',
@@ -69,17 +64,11 @@ function ownVariables({ env }: Api): Record<string, string> {
 
 async function listHosts({ host, signal }: CommandInput): Promise<HostEntry[]> {
   const environments = (await host.list({ all: true, signal })).filter(({ partOf }) => partOf === undefined)
-  const entries = environments.map(async ({ name, user, provider }) => {
-    const own = (await isOnlyCaller(host, provider)) ? userInfo().username : 'root'
-    return { name, user: user ?? own }
-  })
+  const entries = environments.map(async (environment) => ({
+    name: environment.name,
+    user: await sshUser(host.providers, environment),
+  }))
   return Promise.all(entries)
-}
-
-/** Where an environment is processes of this machine, there is nobody in it but the caller. */
-async function isOnlyCaller(host: HostApi, provider: string): Promise<boolean> {
-  const { traits } = await host.providers.show(provider)
-  return traits?.isolation === 'process' || traits?.isolation === 'none'
 }
 
 export const sshProxy: PluginCommand = {
@@ -93,15 +82,14 @@ export const sshProxy: PluginCommand = {
   async run(input, api) {
     const { host, signal } = input
     const environment = await host.status(environmentOf(input.args['host'] ?? ''), { signal })
-    const keys = await openKeys(api)
-    const options = serverOptions({ forwardAgent: api.config.forwardAgent === true })
-    const user = (await isOnlyCaller(host, environment.provider)) ? [] : ['--user', 'root']
-    const variables = { HOLM_SSH_HOST_KEY: keys.hostKey, HOLM_SSH_KEYS: keys.authorized }
-    const env = Object.entries(variables).flatMap(([name, value]) => ['--env', `${name}=${value}`])
-    const words = ['/bin/sh', '-c', serve, 'holm-ssh', ...options]
-    return {
-      data: null,
-      next: ['exec', environment.name, '--no-tty', '--workdir', '/', ...user, ...env, '--', ...words],
-    }
+    const { argv, env = {}, cwd = '/', user } = await sshRequest(api, host.providers, environment)
+    const words = [
+      '--no-tty',
+      '--workdir',
+      cwd,
+      ...(user === undefined ? [] : ['--user', user]),
+      ...Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
+    ]
+    return { data: null, next: ['exec', environment.name, ...words, '--', ...argv] }
   },
 }

@@ -17,6 +17,7 @@ import { askUserEnv } from './user-env.ts'
 import { startWithin } from './start.ts'
 import { withBaseInfo, type Plan } from './plan.ts'
 import { readSecrets } from './secrets.ts'
+import { awaitFiles } from './serve.ts'
 
 export interface Created {
   readonly state: EnvironmentState
@@ -87,6 +88,7 @@ async function makeAndProvision(work: Work, draft: EnvironmentRecord): Promise<C
     ...(image !== undefined && { image }),
   }
   const record: EnvironmentRecord = { ...draft, phase: 'ready', details }
+  await awaitFiles(work.host, { record: { ...draft, details }, state, operation })
   await runLifecycle({ provider, operation, spec, userEnv: userEnv ?? {}, secrets }, [
     'onCreate',
     'updateContent',

@@ -14,12 +14,15 @@ export interface ServeInput {
 }
 
 /** What a plugin that runs services is given; undefined for an environment without any. */
-export function servedOf(host: HostContext, { record, state, operation }: ServeInput): Served | undefined {
-  const environment = infoOf(state, record)
-  if (environment.services.length === 0) return undefined
+export function servedOf(host: HostContext, input: ServeInput): Served | undefined {
+  const served = wayInto(host, input)
+  return served.environment.services.length === 0 ? undefined : served
+}
+
+function wayInto(host: HostContext, { record, state, operation }: ServeInput): Served {
   const { signal } = operation
   return {
-    environment,
+    environment: infoOf(state, record),
     signal,
     exec: (request) => execIn(host, { ...request, environment: record.name, signal }),
     companions: lazyCompanions(async () => {
@@ -36,4 +39,11 @@ export async function serve(host: HostContext, input: ServeInput): Promise<void>
   if (served === undefined) return
   await host.registry.loadForHooks(['beforeReady'])
   await host.hooks.before('beforeReady', served)
+}
+
+/** Lets the caller of `up` bring the files of the project, where it said that it would. */
+export async function awaitFiles(host: HostContext, input: ServeInput): Promise<void> {
+  if (input.record.details.overlay?.bringsFiles !== true) return
+  await host.registry.loadForHooks(['beforeLifecycle'])
+  await host.hooks.before('beforeLifecycle', wayInto(host, input))
 }
