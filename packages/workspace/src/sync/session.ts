@@ -60,7 +60,12 @@ export async function openSession(
         rsync,
         sh: transport.sh,
         address: `${transport.host}:${inside}`,
-        args: ['--rsh', transport.rsh, ...((request.compress ?? sync.compress) ? ['--compress'] : [])],
+        args: [
+          '--rsh',
+          transport.rsh,
+          `--timeout=${silenceSeconds}`,
+          ...((request.compress ?? sync.compress) ? ['--compress'] : []),
+        ],
         cwd: transport.folder,
         signal: request.signal,
         said: transport.said,
@@ -81,6 +86,9 @@ export async function openSession(
     close: () => transport.close(),
   }
 }
+
+/** An other side that says nothing for so long has stopped. */
+const silenceSeconds = 300
 
 /** One holm at a time: two would take each other's work for the user's. */
 async function holdSync<Result>(api: Api, name: string, work: () => Promise<Result>): Promise<Result> {

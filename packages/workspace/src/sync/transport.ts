@@ -153,6 +153,9 @@ async function runScript(
   })
 }
 
+/** Longer than any of them takes, also where thousands of files are put aside. */
+const patienceMs = 600_000
+
 /** More than any of holm's scripts prints: who is inside may print for ever. */
 const most = 1_000_000
 
@@ -165,6 +168,15 @@ async function collect(running: Process, input?: string): Promise<Collected> {
   }
   running.stdin?.on('error', () => undefined)
   running.stdin?.end(input)
-  const { code } = await running.exited
-  return { code, ...texts }
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    reject(new HolmError('HOLM_TIMEOUT', `a script inside did not end within ${patienceMs / 1000} s`))
+    void running.kill('SIGKILL').catch(() => undefined)
+  }, patienceMs)
+  try {
+    const { code } = await Promise.race([running.exited, late])
+    return { code, ...texts }
+  } finally {
+    clearTimeout(timer)
+  }
 }
