@@ -137,7 +137,9 @@ describe('an environment moves', () => {
     slow,
     async (provider, ctx) => {
       if (provider === 'qemu' && process.env['HOLM_TEST_SLOW'] === undefined)
-        ctx.skip('reads 200 MB out of an emulated machine: HOLM_TEST_SLOW=1 npm test runs it')
+        ctx.skip(
+          'takes minutes on a busy machine whose processor is emulated: HOLM_TEST_SLOW=1 npm test runs it',
+        )
       const { archive, told } = await originFor(provider, ctx)
       await expectCode(holm, ['list'], 0)
       const before = await listResidue(holm)

@@ -46,7 +46,7 @@ async function findFree(where: Omit<Wanted, 'host'>, isLeased: (port: number) =>
   })
 }
 
-async function isFree(wanted: Wanted): Promise<boolean> {
+export async function isFree(wanted: Wanted): Promise<boolean> {
   return (await tryBind(wanted)) !== undefined
 }
 

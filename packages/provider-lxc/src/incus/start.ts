@@ -3,6 +3,7 @@ import path from 'node:path'
 import { createServer } from 'node:net'
 import { HolmError, abortError, assertNotAborted, isHolmError } from '@holm/core'
 import type { EnvironmentState, PortBinding, PortRequest, ProviderContext } from '@holm/core'
+import { isFree } from '../host-ports.ts'
 import { buildConfig, buildDevices, etcCommands, type Address, type BuildInput } from './build.ts'
 import { runInside } from './exec.ts'
 import { changeState, haltInstance } from './lifecycle.ts'
@@ -68,7 +69,8 @@ async function launch(session: IncusSession, instance: Instance, ctx: ProviderCo
       if (ctx.signal.aborted) throw abortError(ctx.signal)
       await changeState(session, instance.name, { action: 'start' })
       return input
-    } catch (error) {
+    } catch (cause) {
+      const error = await tellTaken(cause, input.record)
       const next = attempt < attempts ? learn(error, input, lessons) : undefined
       if (next === undefined) throw explain(error, input.record)
       record = next
@@ -161,6 +163,20 @@ function learn(error: unknown, { record, network }: BuildInput, lessons: Lessons
   if (taken.some((host) => wished.has(host) && text.includes(`:${host}`))) return undefined
   for (const host of taken) lessons.ports.add(host)
   return record
+}
+
+/** A busy daemon says only that a device did not start in time. */
+async function tellTaken(error: unknown, { bindings }: IncusRecord): Promise<unknown> {
+  if (!isHolmError(error, 'HOLM_ENVIRONMENT_FAILED') || !/proxy/i.test(error.message)) return error
+  for (const binding of bindings) {
+    if (await isFree(binding)) continue
+    const where = `${binding.hostIp}:${binding.host}`
+    return new HolmError('HOLM_PORT_TAKEN', `${error.message} (${where} is in use)`, {
+      cause: error,
+      hint: 'Choose another port, or stop what uses it.',
+    })
+  }
+  return error
 }
 
 function explain(error: unknown, record: IncusRecord): unknown {
