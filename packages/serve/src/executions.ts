@@ -32,11 +32,13 @@ export async function startExecution(params: Params, call: Call): Promise<{ exec
     const process = await openProcess(call, { ...program, stdin: input, ...(pty && { pty }) }, life.signal)
     process.stdin?.on('error', () => undefined)
     const credit = createCredit(window, life.signal)
-    const execution = createExecution(process, { life, credit })
+    const told = Promise.withResolvers<void>()
+    const execution = createExecution(process, { life, credit, told: told.promise })
     session.executions.set(id, execution)
     opening.done()
     if (session.signal.aborted) await execution.end()
-    call.afterwards(() => void follow({ id, execution, life, credit, session, timeoutMs }))
+    const followed = { id, execution, life, credit, session, timeoutMs, told: told.promise }
+    call.afterwards(() => void follow(followed).finally(told.resolve))
     return { execution: id }
   } catch (error) {
     opening.done()
@@ -78,11 +80,13 @@ function reserve(session: Session, id: string): { done(): void } {
 }
 
 interface Parts {
+  /** Its end was told. */
+  readonly told: Promise<void>
   readonly life: AbortController
   readonly credit: Credit
 }
 
-function createExecution(process: Process, { life, credit }: Parts): Execution {
+function createExecution(process: Process, { life, credit, told }: Parts): Execution {
   let ending: Promise<void> | undefined
   const end = async (): Promise<void> => {
     const over = process.exited.then(
@@ -92,21 +96,29 @@ function createExecution(process: Process, { life, credit }: Parts): Execution {
     // What nobody reads any more must not keep it from ending.
     credit.release()
     await process.kill('SIGTERM').catch(() => undefined)
-    const timer = new AbortController()
-    const waited = await Promise.race([
-      over.then(() => true),
-      setTimeout(graceMs, false, { signal: timer.signal }).catch(() => true),
-    ])
-    timer.abort()
-    if (waited) return
-    await process.kill('SIGKILL').catch(() => undefined)
-    life.abort(new HolmError('HOLM_INTERRUPTED', 'the connection is over'))
-    await Promise.race([over, setTimeout(graceMs)])
+    if (!(await within(over))) {
+      await process.kill('SIGKILL').catch(() => undefined)
+      life.abort(new HolmError('HOLM_INTERRUPTED', 'the connection is over'))
+      await within(over)
+    }
+    // Whoever started it learns of its last words and its end, before the connection is closed.
+    await within(told)
   }
   return {
     process,
     acknowledge: (bytes) => credit.give(bytes),
     end: () => (ending ??= end()),
+  }
+}
+
+/** Whether it came to pass in a moment. */
+async function within(awaited: Promise<void>): Promise<boolean> {
+  const timer = new AbortController()
+  try {
+    const late = setTimeout(graceMs, false, { signal: timer.signal }).catch(() => false)
+    return await Promise.race([awaited.then(() => true), late])
+  } finally {
+    timer.abort()
   }
 }
 
