@@ -1,5 +1,5 @@
 import { HolmError, exitCodeOf } from '@holm/core'
-import type { CommandDefinition, CommandInput, CommandResult, HostApi } from '@holm/core'
+import type { CommandDefinition, CommandInput, CommandResult, HostApi, LiveTable } from '@holm/core'
 import { parseCommandLine } from './adapter/route.ts'
 import type { CommandLine } from './adapter/route.ts'
 import { createHostHandle } from './adapter/host-handle.ts'
@@ -107,11 +107,30 @@ async function runCommandLine(run: Run): Promise<number> {
   const result: CommandResult = (await definition.run(input)) ?? { data: null, text: '' }
   const escaped = run.interrupts.escaped()
   if (escaped) throw escaped
+  if (result.live && isAtTerminal(run)) return runLive(run, result.live)
   if (result.next) return runCommandLine({ ...run, line: nextLine(run, result.next) })
   run.progress.stop()
   await print(result, run)
   if (run.interrupts.signal.aborted && result.exitCode === undefined) return 130
   return result.exitCode ?? 0
+}
+
+function isAtTerminal({ line, streams, env }: Run): boolean {
+  const { stdin, stdout } = streams
+  return !line.globals.has('json') && stdin.isTTY === true && stdout.isTTY === true && env['TERM'] !== 'dumb'
+}
+
+async function runLive(run: Run, live: LiveTable): Promise<number> {
+  const { runLiveTable } = await import('./live.ts')
+  return runLiveTable(live, {
+    ...run,
+    signal: run.interrupts.signal,
+    runLine: (argv) => runCommandLine({ ...run, line: nextLine(run, argv) }),
+    report: (error) => {
+      run.progress.stop()
+      reportError(error, run)
+    },
+  })
 }
 
 /** Flags that hold for the whole of holm, `--json` above all, hold for what a command hands on to. */

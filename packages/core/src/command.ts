@@ -73,6 +73,8 @@ export interface CommandResult {
   readonly text?: string
   readonly table?: Table
   readonly exitCode?: number
+  /** At a terminal this is shown instead, on a screen of its own. */
+  readonly live?: LiveTable
   /** Goes on with this command line of holm's own, whose result then counts; nothing of this one is shown. */
   readonly next?: readonly string[]
 }
@@ -82,4 +84,22 @@ export interface Table {
   readonly rows: readonly (readonly string[])[]
   /** Said when there are no rows. */
   readonly empty?: string
+}
+
+/** A table that is shown until a key leaves it, with keys for its rows. */
+export interface LiveTable {
+  /** As it is now; asked at most once at a time. */
+  read(): Promise<Table>
+  readonly intervalMs: number
+  readonly keys: readonly LiveKey[]
+}
+
+export interface LiveKey {
+  /** One character. */
+  readonly key: string
+  readonly label: string
+  /** Enter does it, too. */
+  readonly isDefault?: boolean
+  /** A command line of holm's own for the row, by its first cell; the table comes back after it. */
+  next(name: string): readonly string[]
 }

@@ -11,6 +11,7 @@ import { serviceList, serviceLogs, serviceRestart, serviceStart, serviceStop } f
 import { sshConfig, sshProxy } from './ssh.ts'
 import { use } from './use.ts'
 import { sync, syncBack, watchBack } from './sync.ts'
+import { watch } from './watch.ts'
 import { run, spawn, teardown } from './workers.ts'
 
 /** In the order of the help; the manifest's table is generated from it. */
@@ -38,6 +39,7 @@ export const commands: readonly WorkspaceCommand[] = [
   spawn,
   run,
   teardown,
+  watch,
 ]
 
 export const pluginCommands: readonly PluginCommand[] = [
