@@ -77,3 +77,31 @@ it('opens an editor over ssh, once ssh knows the name and sshd is there', async 
   )
   await expect(workspaces.show('fix')).resolves.toMatchObject({ status: 'running' })
 })
+
+it('watches all workspaces: a table with keys, and lines for what changed', async () => {
+  const stage = await setStage()
+  const { workspaces, repository } = stage
+  await workspaces.create('fix', { cwd: repository })
+  const result = await run(stage, 'watch')
+  if (!result?.live) throw new Error('there is nothing to see')
+  const { columns, rows } = await result.live.read()
+  expect(columns.slice(0, 2)).toEqual(['name', 'status'])
+  expect(rows).toEqual([expect.arrayContaining(['fix', 'running', 'holm/fix'])])
+  expect(result.live.keys.map(({ key, next }) => [key, ...next('fix')])).toEqual([
+    ['e', 'workspace', 'shell', 'fix'],
+    ['s', 'workspace', 'stop', 'fix'],
+    ['u', 'workspace', 'start', 'fix'],
+    ['d', 'workspace', 'diff', 'fix'],
+  ])
+  const lines = (result.data as AsyncIterable<object>)[Symbol.asyncIterator]()
+  const { value: first } = await lines.next()
+  expect(first).toMatchObject({
+    name: 'fix',
+    status: 'running',
+    text: expect.stringMatching(/^fix  running/),
+  })
+  await workspaces.stop('fix')
+  const { value: second } = await lines.next()
+  expect(second).toMatchObject({ name: 'fix', status: 'stopped', cpuPercent: null })
+  await lines.return?.()
+})
