@@ -104,6 +104,28 @@ describe.each(subjects)('on $provider', (subject) => {
     expect((await expectCode(holm, ['service', 'logs', 'db'], 0)).stdout).toBe('begins\nbegins\n')
   })
 
+  test('one whose supervisor was killed runs once, not twice', { timeout: 120_000 }, async (ctx) => {
+    const reason = subject.missing()
+    if (reason !== undefined) ctx.skip(reason)
+    // The second of two would find the folder taken, and end.
+    const job =
+      'mkdir /tmp/only-one || exit 3; trap "rmdir /tmp/only-one; exit 0" TERM; while :; do sleep 0.1; done'
+    await prepare(
+      holm,
+      subject,
+      `services:\n  job:\n    command: '${job}'\n    healthcheck: { command: test -d /tmp/only-one, interval: 100ms }\n`,
+    )
+    await expectCode(holm, ['up'], 0)
+    const supervisors = 'for each in /tmp/.holm-services-*/job/pid; do kill -9 "$(cat "$each")"; done'
+    await inside(supervisors)
+    await expectStates('job stopped')
+    await expectCode(holm, ['service', 'start'], 0)
+    await expectStates('job running')
+    await inside(supervisors)
+    await expectCode(holm, ['service', 'stop'], 0)
+    expect(await inside('test -d /tmp/only-one || echo gone')).toBe('gone')
+  })
+
   test('one that fails is named with its reason and its last words', { timeout: 120_000 }, async (ctx) => {
     const reason = subject.missing()
     if (reason !== undefined) ctx.skip(reason)

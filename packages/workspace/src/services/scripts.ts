@@ -20,15 +20,34 @@ fi
 
 const place = privateFolder('services')
 
+/** `born PID`: when a process was started, in the kernel's ticks; nothing when it is gone. A number alone may be another's by now. */
+const born = `
+born() { { read -r line <"/proc/$1/stat"; } 2>/dev/null || return; set -- \${line##*) }; echo "\${20}"; }
+`
+
+/** `bury`: ends the service in `$dir` whose supervisor was killed, with all that it started. */
+const bury = `${born}
+bury() {
+  read -r _ _ _ child since <"$dir/state" || return 0
+  [ -n "$since" ] && [ "$(born "$child")" = "$since" ] || return 0
+  kill -TERM "-$child"
+  for n in 1 2 3 4 5 6 7 8 9 10; do
+    [ "$(born "$child")" = "$since" ] || break
+    sleep 0.1 2>/dev/null || sleep 1
+  done
+  kill -KILL "-$child"
+}
+`
+
 /**
  * Keeps one service running. Arguments: folder, restart policy, then its argv. `$0` is how it is found again among
- * processes. Its last word about the service is in the file `state`: state, exit code, restarts, process id.
+ * processes. Its last word about the service is in the file `state`: state, exit code, restarts, process id and when that was started.
  */
-export const supervisor = `
+export const supervisor = `${born}
 dir=$1; policy=$2; shift 2
 exec 2>/dev/null
 restarts=0; delay=1; child=; ending=
-say() { printf '%s %s %s %s\\n' "$1" "$2" "$restarts" "$child" >"$dir/state.new" && mv "$dir/state.new" "$dir/state"; }
+say() { printf '%s %s %s %s %s\\n' "$1" "$2" "$restarts" "$child" "$(born "$child")" >"$dir/state.new" && mv "$dir/state.new" "$dir/state"; }
 end() { ending=1; [ -n "$child" ] && kill -TERM "-$child" 2>/dev/null; }
 trap end TERM INT HUP
 while :; do
@@ -54,10 +73,11 @@ done
 `
 
 /** Leaves a supervisor behind. Arguments: its text, the service's name, mark, restart policy, then the service's argv. */
-export const launch = `${place}
+export const launch = `${place}${bury}
 text=$1; dir=$root/$2; mark=$3; shift 3
 umask 077
 mkdir -p "$dir" || exit 1
+bury 2>/dev/null
 rm -f "$dir/state"
 setsid sh -c "$text" "$mark" "$dir" "$@" >/dev/null 2>>"$dir/log" </dev/null &
 echo $! >"$dir/pid"
@@ -78,12 +98,12 @@ done
 `
 
 /** Ends a service: SIGTERM to its group, SIGKILL after so many tenths of a second. Arguments: the service's name, mark, tenths. */
-export const halt = `${place}
+export const halt = `${place}${bury}
 dir=$root/$1; mark=$2; left=$3
 pid=$(cat "$dir/pid" 2>/dev/null) || exit 0
 mine() { [ -r "/proc/$pid/cmdline" ] && tr '\\0' ' ' <"/proc/$pid/cmdline" | grep -q "$mark "; }
-mine || exit 0
-read -r _ _ _ child <"$dir/state"
+mine || { bury 2>/dev/null; exit 0; }
+read -r _ _ _ child _ <"$dir/state"
 kill -TERM "$pid" 2>/dev/null
 while mine && [ "$left" -gt 0 ]; do left=$((left - 1)); sleep 0.1 2>/dev/null || { sleep 1; left=$((left - 9)); }; done
 mine || exit 0
