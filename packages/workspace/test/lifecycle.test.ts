@@ -69,8 +69,9 @@ it(
     expect(existsSync(join(path, 'never'))).toBe(false)
     // The next stage is another matter.
     expect(lines(said)).toEqual(['post-start'])
-    expect(readFileSync(/all of it: (.*)\)/.exec(warning)?.[1] ?? '', 'utf8')).toContain(
-      '== pre-start slow: was not done',
-    )
+    const [, log = ''] = /all of it: (.*)\)/.exec(warning) ?? []
+    expect(readFileSync(log, 'utf8')).toContain('== pre-start slow: was not done')
+    await stage.workspaces.delete('fix')
+    expect(existsSync(log)).toBe(false)
   },
 )

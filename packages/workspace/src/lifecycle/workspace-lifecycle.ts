@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { EnvironmentInfo, HostApi, PluginApi } from '@holm/core'
 import type { Workspaces } from '../api.ts'
@@ -32,10 +33,14 @@ async function run(
     workspace: environment.name,
     exec,
     log: api.log,
-    logs: join(api.paths.data, 'lifecycle'),
+    logs: logsOf(api),
     signal,
   }
   for (const stage of wanted) await runStage(lifecycle, stage, options)
+}
+
+function logsOf({ paths }: Api): string {
+  return join(paths.data, 'lifecycle')
 }
 
 function lifecycleOf(api: Api, name: string): Lifecycle | undefined {
@@ -67,8 +72,15 @@ function startsAnew(api: Api, name: string, startedAt: string | undefined): bool
 }
 
 function noteStart(api: Api, name: string, startedAt: string | undefined): void {
-  const isWorkspace = api.records<WorkspaceRecord>('workspace').get(name) !== undefined
-  if (startedAt !== undefined && isWorkspace) api.records<StartRecord>('start').put(name, { startedAt })
+  if (startedAt === undefined || lifecycleOf(api, name) === undefined) return
+  api.records<StartRecord>('start').put(name, { startedAt })
+}
+
+/** Of a workspace that is gone nothing is known. */
+function forget(api: Api, name: string): void {
+  if (api.records<WorkspaceRecord>('workspace').get(name) !== undefined) return
+  api.records<StartRecord>('start').remove(name)
+  rmSync(join(logsOf(api), `${name}.log`), { force: true })
 }
 
 /** Does the same for environments without services, which no hook is called for. */
@@ -93,7 +105,7 @@ export function withLifecycle(api: Api, host: HostApi, workspaces: Workspaces): 
   return {
     ...workspaces,
     async create(name, options) {
-      const info = await workspaces.create(name, options)
+      const info = await workspaces.create(name, options).finally(() => forget(api, name))
       await started(name, options.signal)
       return info
     },
@@ -102,6 +114,7 @@ export function withLifecycle(api: Api, host: HostApi, workspaces: Workspaces): 
       await started(name, options.signal)
       return info
     },
+    delete: (name, options) => workspaces.delete(name, options).finally(() => forget(api, name)),
     async stop(name, options = {}) {
       const known = workspaces.records().some((record) => record.name === name)
       const entered = known && lifecycleOf(api, name) ? await enter(name, options.signal) : undefined
