@@ -15,6 +15,12 @@ import { importImage, makeBusyboxRootfs, missingBusybox, removeImage } from './s
 /** Generous: a busy machine takes its time. */
 const limits = { timeout: 300_000 }
 
+/** Without its rules an engine answers no question for a name, and those of the machine are not touched by `npm test`. */
+const nameless =
+  process.env['HOLM_TEST_DOCKER_NAMES'] === 'no'
+    ? 'the engine of npm test is started without iptables, and resolves no names: HOLM_TEST_DOCKER_HOST names another one'
+    : undefined
+
 let holm: FaultHolm
 let images: readonly string[] = []
 let before: readonly string[] = []
@@ -92,7 +98,8 @@ const allRun = 'cache running, web running, inner running'
 test(
   'services from images are found by name, and are listed, logged, stopped and removed with the others',
   limits,
-  async () => {
+  async (ctx) => {
+    if (nameless !== undefined) ctx.skip(nameless)
     holm.write('holm.yaml', blueprint())
     await expectCode(holm, ['up'], 0)
     expect(await states()).toBe(allRun)
@@ -173,7 +180,8 @@ services:
   },
 )
 
-test('the services of a Compose file run beside the environment, and leave nothing', limits, async () => {
+test('the services of a Compose file run beside the environment, and leave nothing', limits, async (ctx) => {
+  if (nameless !== undefined) ctx.skip(nameless)
   const [web = '', echo = ''] = images
   holm.write(
     'holm.yaml',
@@ -232,7 +240,8 @@ test('a provider that cannot run images refuses before anything is made', limits
 })
 
 test('kill -9 in the middle of up, more than once: the next one goes on', limits, async () => {
-  holm.write('holm.yaml', blueprint())
+  // Its names are asked for elsewhere.
+  holm.write('holm.yaml', blueprint().replace(/echo "page: .*?\)"; /, ''))
   for (const name of ['shop-cache', 'shop-web']) await killWhenMade(name)
   await expectCode(holm, ['up'], 0)
   expect(await states()).toBe(allRun)

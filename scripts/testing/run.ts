@@ -62,7 +62,8 @@ async function withRuntimes(
         ...(provisioned === undefined ? {} : { HOLM_TEST_PROVISIONED_ROOTFS: provisioned }),
         ...(foreign === undefined ? {} : { HOLM_TEST_AARCH64_ROOTFS: foreign }),
         ...(disk === undefined ? {} : { HOLM_TEST_DISK: disk }),
-        ...(engine === undefined ? {} : { HOLM_TEST_DOCKER_HOST: engine.host }),
+        // An engine without iptables resolves no names of containers.
+        ...(engine === undefined ? {} : { HOLM_TEST_DOCKER_HOST: engine.host, HOLM_TEST_DOCKER_NAMES: 'no' }),
         ...(containerd === undefined ? {} : { HOLM_TEST_CONTAINERD_ADDRESS: containerd.address }),
         ...(incus === undefined ? {} : { HOLM_TEST_INCUS_SOCKET: incus.socket }),
       },
