@@ -25,7 +25,7 @@ export function explainEscape(cause: unknown): HolmError {
 export const openHost: OpenHost = async ({ cwd, env, onEvent }) => {
   const { createHost, escapedError } = await import('@holm/core/host')
   explain = escapedError
-  return createHost({ cwd, env, onEvent, bundled: listBundledPlugins(onEvent), processEnds: true })
+  return createHost({ cwd, env, onEvent, bundled: listBundledPlugins(onEvent) })
 }
 
 /**

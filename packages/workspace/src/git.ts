@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { HolmError } from '@holm/core'
 import type { Runner } from '@holm/core'
 
@@ -34,12 +35,18 @@ export function createGit(runner: Runner, env: Readonly<Record<string, string | 
     options: GitOptions = {},
   ): Promise<GitResult> => {
     const { signal, codes = [], timeoutMs, config = [] } = options
-    const result = await runner.run(['git', ...config.flatMap((value) => ['-c', value]), ...args], {
-      cwd: folder,
-      env: { ...own, ...options.env },
-      ...(signal && { signal }),
-      ...(timeoutMs !== undefined && { timeoutMs }),
-    })
+    const run = (): Promise<GitResult> =>
+      runner.run(['git', ...config.flatMap((value) => ['-c', value]), ...args], {
+        cwd: folder,
+        env: { ...own, ...options.env },
+        ...(signal && { signal }),
+        ...(timeoutMs !== undefined && { timeoutMs }),
+      })
+    let result = await run()
+    for (let left = tries; left > 0 && isHalfRead(result); left -= 1) {
+      await setTimeout(pauseMs)
+      result = await run()
+    }
     if (result.code === 0 || codes.includes(result.code)) return result
     throw failed(args, result)
   }
@@ -50,6 +57,14 @@ export function createGit(runner: Runner, env: Readonly<Record<string, string | 
       return code === 0 ? stdout.trimEnd() : undefined
     },
   })
+}
+
+const tries = 100
+const pauseMs = 20
+
+/** git met a worktree that another git was just about to write down: it says so before it does anything. */
+function isHalfRead({ code, stderr }: GitResult): boolean {
+  return code === 128 && /failed to read \S.*worktrees\/.*\/(?:commondir|gitdir|HEAD): Success/.test(stderr)
 }
 
 export interface WorktreePlace {
