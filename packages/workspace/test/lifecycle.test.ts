@@ -75,3 +75,21 @@ it(
     expect(existsSync(log)).toBe(false)
   },
 )
+
+it(
+  'stops what was given a broken file meanwhile, and says what is left out',
+  { timeout: 60_000 },
+  async () => {
+    const stage = await setStage()
+    commit(stage)
+    const { path } = await stage.workspaces.create('fix', { cwd: stage.repository })
+    stage.write(join(path, '.nexus', 'lifecycle.json'), '{ broken')
+    await expect(stage.workspaces.stop('fix')).resolves.toMatchObject({ status: 'stopped' })
+    expect(stage.warnings).toEqual([
+      expect.stringMatching(/^pre-stop of fix is left out: .*lifecycle\.json: /),
+      expect.stringMatching(/^post-stop of fix is left out: .*lifecycle\.json: /),
+    ])
+    await expect(stage.workspaces.start('fix')).rejects.toMatchObject({ code: 'HOLM_CONFIG_INVALID' })
+    await expect(stage.workspaces.delete('fix')).resolves.toMatchObject({ name: 'fix' })
+  },
+)

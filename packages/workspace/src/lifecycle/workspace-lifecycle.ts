@@ -48,6 +48,15 @@ function lifecycleOf(api: Api, name: string): Lifecycle | undefined {
   return record && loadLifecycle(record.path)
 }
 
+/** Also where the file is broken: that is told when it is run. */
+function mayHaveLifecycle(api: Api, name: string): boolean {
+  try {
+    return lifecycleOf(api, name) !== undefined
+  } catch {
+    return true
+  }
+}
+
 /** Around the services of an environment: before the first and after the last of its start. */
 export async function aroundStart(api: Api, served: Entered, services: () => Promise<void>): Promise<void> {
   const { name, startedAt } = served.environment
@@ -59,11 +68,20 @@ export async function aroundStart(api: Api, served: Entered, services: () => Pro
   noteStart(api, name, startedAt)
 }
 
-/** And of its stop. */
+/** And of its stop, which nothing in the worktree may keep from happening: neither its file nor what that starts. */
 export async function aroundStop(api: Api, served: Entered, services: () => Promise<void>): Promise<void> {
-  await run(api, served, 'pre-stop')
+  await runUnlessBroken(api, served, 'pre-stop')
   await services()
-  await run(api, served, 'post-stop')
+  await runUnlessBroken(api, served, 'post-stop')
+}
+
+async function runUnlessBroken(api: Api, served: Entered, stage: Stage): Promise<void> {
+  try {
+    await run(api, served, stage)
+  } catch (error) {
+    if (served.signal.aborted) throw error
+    api.log.warn(`${stage} of ${served.environment.name} is left out: ${(error as Error).message}`)
+  }
 }
 
 /** An `up` of what runs is no start. */
@@ -72,7 +90,7 @@ function startsAnew(api: Api, name: string, startedAt: string | undefined): bool
 }
 
 function noteStart(api: Api, name: string, startedAt: string | undefined): void {
-  if (startedAt === undefined || lifecycleOf(api, name) === undefined) return
+  if (startedAt === undefined || !mayHaveLifecycle(api, name)) return
   api.records<StartRecord>('start').put(name, { startedAt })
 }
 
@@ -117,7 +135,7 @@ export function withLifecycle(api: Api, host: HostApi, workspaces: Workspaces): 
     delete: (name, options) => workspaces.delete(name, options).finally(() => forget(api, name)),
     async stop(name, options = {}) {
       const known = workspaces.records().some((record) => record.name === name)
-      const entered = known && lifecycleOf(api, name) ? await enter(name, options.signal) : undefined
+      const entered = known && mayHaveLifecycle(api, name) ? await enter(name, options.signal) : undefined
       if (entered) await aroundStop(api, entered, () => Promise.resolve())
       return workspaces.stop(name, options)
     },
