@@ -10,7 +10,6 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { root } from '../../scripts/root.ts'
 import { describeEnd, missingBuild, runProgram } from '../support/holm.ts'
@@ -159,7 +158,6 @@ describe.each(subjects)('a state file that is damaged, with an environment on $p
     await prepare(holm, subject, 'environment: { KEPT: "yes" }\n')
     await expectCode(holm, ['up'], 0)
     const data = join(holm.home, 'data')
-    bringIn(join(data, 'state.db'))
     const pages = readFileSync(join(data, 'state.db'))
     pages.fill(0x41, from)
     writeFileSync(join(data, 'state.db'), pages)
@@ -182,10 +180,3 @@ describe.each(subjects)('a state file that is damaged, with an environment on $p
     expect(residue.filter((line) => !line.includes('state.db.damaged-'))).toEqual([])
   })
 })
-
-/** What lies in the write-ahead log would hide the damage: the last to close the file brings it in. */
-function bringIn(path: string): void {
-  const database = new DatabaseSync(path)
-  database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-  database.close()
-}

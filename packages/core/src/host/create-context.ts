@@ -31,8 +31,6 @@ export interface HostOptions {
   readonly plugins?: readonly ConfiguredPlugin[]
   /** Every event of every call. */
   readonly onEvent?: (event: HolmEvent) => void
-  /** The process ends with this host: `close` only sees to it that the disk has what was written. Default false. */
-  readonly processEnds?: boolean
   /** Starts programs; absent: on this machine. */
   readonly runner?: Runner
 }
@@ -87,7 +85,7 @@ export async function createContext(
     runner,
   })
   for (const message of config.warnings) publish({ type: 'warning', message })
-  return { context, close: () => closeAll(registry, state, options) }
+  return { context, close: () => closeAll(registry, state) }
 }
 
 /** What belongs to no environment is kept only when the state is open anyway: a warning must not open files. */
@@ -195,16 +193,11 @@ function lazily<T>(make: () => T): Lazy<T> {
   return lazy
 }
 
-async function closeAll(
-  registry: Registry,
-  state: Lazy<State>,
-  { processEnds = false }: HostOptions,
-): Promise<void> {
+async function closeAll(registry: Registry, state: Lazy<State>): Promise<void> {
   await registry.close()
   const open = state.made
   state.made = undefined
-  if (processEnds) open?.leave()
-  else open?.close()
+  open?.close()
 }
 
 /** After a damaged state file was set aside: takes the environments back from the runtimes, and says so. Once. */

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync, renameSync, statfsSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, statfsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
@@ -63,20 +63,6 @@ export function damageOf(database: DatabaseSync): string | undefined {
   }
 }
 
-/** What this process wrote lies in the write-ahead log: that reaches the disk, without being brought into the file. */
-export function syncDatabase(database: DatabaseSync, path: string): void {
-  const { changes } = database.prepare('SELECT total_changes() AS changes').get() ?? {}
-  const log = `${path}-wal`
-  if (changes === 0 || !existsSync(log)) return
-  try {
-    const file = openSync(log, 'r+')
-    fdatasyncSync(file)
-    closeSync(file)
-  } catch (error) {
-    throw unreadable(path, error)
-  }
-}
-
 const patienceMs = 10_000
 
 /** SQLite's own patience does not cover the change to WAL, for which several holms that start at once compete. */
@@ -109,8 +95,6 @@ function openAt(path: string): DatabaseSync {
     migrate(database)
     // Of the connection, not of the file: SQLite's own default waits for the disk at every write.
     database.exec('PRAGMA synchronous = NORMAL')
-    // What was not yet brought into the file is read by every process that opens it: never much.
-    database.exec('PRAGMA wal_autocheckpoint = 128')
     return database
   } catch (error) {
     database.close()

@@ -1,4 +1,4 @@
-import { damageOf, openDatabase, syncDatabase } from './database.ts'
+import { damageOf, openDatabase } from './database.ts'
 import { createEventLog, type EventLog } from './event-log.ts'
 import type { ImageRecord, RestoreJournal, SnapshotRecord } from './copies.ts'
 import type { LeaseRecord } from '../ports/leases.ts'
@@ -26,8 +26,6 @@ export interface State {
   /** Looks through the whole file; a sentence about the damage, or undefined. */
   verify(): string | undefined
   close(): void
-  /** Instead of `close`, by a process that ends: what it wrote is on the disk then, and the next one goes on from there. */
-  leave(): void
 }
 
 /** The state of one namespace in one file; a `suspect` file is looked through first. */
@@ -47,6 +45,5 @@ export function openState(path: string, namespace: string, options: { suspect?: 
     backup: opened.backup,
     verify: () => damageOf(database),
     close: () => database.close(),
-    leave: () => syncDatabase(database, path),
   }
 }

@@ -162,16 +162,6 @@ describe('a damaged state file', () => {
   })
 })
 
-it('a process that ends leaves what it wrote to the next one', () => {
-  const state = openState(path, 'holm')
-  state.records.put(record('web'))
-  state.leave()
-  const next = openState(path, 'holm')
-  expect(next.records.get('web')).toMatchObject({ name: 'web' })
-  next.close()
-  state.close()
-})
-
 it('a folder that cannot be written is named', (ctx) => {
   if (process.getuid?.() === 0) ctx.skip('root may write everywhere')
   chmodSync(folder, 0o500)
