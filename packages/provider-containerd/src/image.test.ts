@@ -31,13 +31,11 @@ describe('references', () => {
 
 describe('registries', () => {
   it('are asked without TLS on this machine only', () => {
-    expect(['localhost:5000', '127.0.0.1', '[::1]:80', 'docker.io', 'localhost.test'].map(schemeOf)).toEqual([
-      'http',
-      'http',
-      'http',
-      'https',
-      'https',
-    ])
+    expect(
+      ['localhost:5000', '127.0.0.1', '[::1]:80', 'docker.io', 'localhost.test', '127.example.org'].map(
+        schemeOf,
+      ),
+    ).toEqual(['http', 'http', 'http', 'https', 'https', 'https'])
   })
 
   it('say where a token is to be had', () => {

@@ -46,7 +46,8 @@ export function createRegistry(settings: RegistrySettings): Registry {
 /** Pure: a registry of this machine speaks plain HTTP, as every container tool takes it. */
 export function schemeOf(registry: string): 'http' | 'https' {
   const host = registry.replace(/:\d+$/, '')
-  return host === 'localhost' || host === '[::1]' || host.startsWith('127.') ? 'http' : 'https'
+  // A name may begin like an address.
+  return /^(?:127(?:\.\d+){3}|localhost|\[::1\])$/.test(host) ? 'http' : 'https'
 }
 
 /** Deadline for the headers only: a layer may take longer than any guess. */

@@ -109,7 +109,7 @@ function unknownImage(server: string, image: ServerImage, offers: readonly Offer
 /** The list says which bytes are right, so nobody may change it on its way. */
 function assertPrivate(server: string): void {
   const { protocol, hostname } = new URL(server)
-  if (protocol === 'https:' || /^(?:127\.|localhost$|\[::1\]$)/.test(hostname)) return
+  if (protocol === 'https:' || /^(?:127(?:\.\d+){3}|localhost|\[::1\])$/.test(hostname)) return
   throw new HolmError('HOLM_CONFIG_INVALID', `the image server ${server} is not encrypted`, {
     hint: 'Give base.imageServer an https address.',
   })
