@@ -1,5 +1,6 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { HolmError } from '@holm/core'
 import type { Runner } from '@holm/core'
 
@@ -26,6 +27,9 @@ export interface NetworkConfig {
   /** Folder in which the plugins remember addresses. */
   readonly state: string
 }
+
+/** How long a plugin may take, milliseconds. */
+const pluginMs = 30_000
 
 /** Versions before 1.0 are known by every plugin in use. */
 const cniVersion = '0.4.0'
@@ -81,7 +85,7 @@ export async function runPlugin(call: PluginCall): Promise<unknown> {
   const { command, folder, containerId, netns, config, runner } = call
   const { code, stdout, stderr } = await runner.run([path.join(folder, String(config['type']))], {
     input: JSON.stringify(config),
-    timeoutMs: 30_000,
+    timeoutMs: pluginMs,
     env: {
       PATH: call.path,
       CNI_COMMAND: command,
@@ -97,6 +101,27 @@ export async function runPlugin(call: PluginCall): Promise<unknown> {
     `the network plugin ${String(config['type'])} failed: ${pluginMessage(stdout) ?? stderr.trim()}`,
     { hint: 'Use `network: none` or `network: host` when this machine’s network cannot be changed.' },
   )
+}
+
+/**
+ * Waits until no plugin works for the environments whose ids begin so: a plugin outlives the holm that was killed while it ran, and would
+ * make again what is taken away meanwhile. At most as long as a plugin may take.
+ */
+export async function pluginsEnd(idPrefix: string): Promise<void> {
+  const deadline = performance.now() + pluginMs
+  while (performance.now() < deadline && isPluginAtWork(idPrefix)) await wait(20)
+}
+
+function isPluginAtWork(idPrefix: string): boolean {
+  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return processes.some((pid) => {
+    try {
+      return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`.includes(`\0CNI_CONTAINERID=${idPrefix}`)
+    } catch {
+      // It ended, or is somebody else's.
+      return false
+    }
+  })
 }
 
 function pluginMessage(stdout: string): string | undefined {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -40,40 +40,19 @@ export function isAwaited(file: string): boolean {
 }
 
 async function locked<T>(request: LockRequest, work: () => Promise<T>): Promise<T> {
-  const { file } = request
-  const draft = `${file}-${randomBytes(4).toString('hex')}`
-  await mkdir(path.dirname(file), { recursive: true })
-  await writeFile(draft, identity(process.pid) ?? '', { mode: 0o600 })
-  try {
-    await take({ ...request, draft })
-  } finally {
-    await rm(draft, { force: true })
-  }
+  await mkdir(path.dirname(request.file), { recursive: true })
+  await take(request)
   try {
     return await work()
   } finally {
-    await rm(file, { force: true })
+    await rm(request.file, { force: true })
   }
 }
 
-async function take({
-  file,
-  draft,
-  what,
-  signal,
-  timeoutMs = 30_000,
-}: LockRequest & { readonly draft: string }): Promise<void> {
+async function take({ file, what, signal, timeoutMs = 30_000 }: LockRequest): Promise<void> {
   const deadline = performance.now() + timeoutMs
   for (let delay = 5; ; delay = Math.min(delay * 2, 100)) {
-    // A link appears with its content in it, or not at all.
-    const made = await link(draft, file).then(
-      () => true,
-      (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EEXIST') throw error
-        return false
-      },
-    )
-    if (made) return
+    if (await tryTake(file)) return
     if (await clearStale(file)) continue
     if (signal.aborted) throw abortError(signal)
     if (performance.now() > deadline) {
@@ -85,18 +64,41 @@ async function take({
   }
 }
 
+/** A link leads nowhere and names its holder: it appears with its content, in one step, and a kill leaves nothing half made beside it. */
+async function tryTake(file: string): Promise<boolean> {
+  try {
+    await symlink(identity(process.pid) ?? 'unknown', file)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
 /** True when the lock was a dead process's, and is gone now. */
 async function clearStale(file: string): Promise<boolean> {
-  const text = await readFile(file, 'utf8').catch(() => undefined)
-  if (text === undefined) return true
-  if (identity(Number(text.split(' ')[0])) === text) return false
+  const holder = await readHolder(file)
+  if (holder === undefined) return true
+  if (identity(Number(holder.split(' ')[0])) === holder) return false
   const away = `${file}-stale-${randomBytes(4).toString('hex')}`
   await rename(file, away).catch(() => {})
   // Between reading and renaming another process may have taken over: give it back.
-  const taken = await readFile(away, 'utf8').catch(() => undefined)
-  if (taken !== undefined && taken !== text) await link(away, file).catch(() => {})
+  const taken = await readHolder(away)
+  if (taken !== undefined && taken !== holder) await symlink(taken, file).catch(() => {})
   await rm(away, { force: true })
   return true
+}
+
+/** Undefined when nobody holds it; empty when it is no lock of this kind. */
+async function readHolder(file: string): Promise<string | undefined> {
+  try {
+    return await readlink(file)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    if (code === 'EINVAL') return ''
+    throw error
+  }
 }
 
 /** A process id and its start time: ids are used again. Undefined when there is no such process. */

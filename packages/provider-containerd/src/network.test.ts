@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createFakeRunner } from '@holm/testkit'
 import { describe, expect, it } from 'vitest'
-import { bridgeConfig, findPlugins, parseAddress, portmapConfig, runPlugin } from './cni.ts'
+import { bridgeConfig, findPlugins, parseAddress, pluginsEnd, portmapConfig, runPlugin } from './cni.ts'
 import { hostsFile, resolvFile } from './etc-files.ts'
 import { networkRules } from './firewall.ts'
 import { chooseSubnet, parseRoutes } from './subnet.ts'
@@ -39,6 +41,24 @@ describe('plugins', () => {
       message: expect.stringContaining('no more addresses; in range'),
     })
   })
+})
+
+it('a plugin that outlived its holm is waited for, and no other', async () => {
+  const id = `test-${process.pid}-box`
+  const plugin = spawn('cat', {
+    env: { ...process.env, CNI_CONTAINERID: id },
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  await once(plugin, 'spawn')
+  await pluginsEnd(`${id}-other`)
+  const order: string[] = []
+  const waited = pluginsEnd(`test-${process.pid}-`).then(() => order.push('went on'))
+  setImmediate(() => {
+    order.push('told it to end')
+    plugin.stdin.end()
+  })
+  await Promise.all([once(plugin, 'exit'), waited])
+  expect(order).toEqual(['told it to end', 'went on'])
 })
 
 describe('addresses', () => {

@@ -3,7 +3,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { HolmError } from '@holm/core'
 import type { EnvironmentSpec, PortBinding, ProviderContext } from '@holm/core'
-import { bridgeConfig, findPlugins, parseAddress, portmapConfig, runPlugin } from './cni.ts'
+import { bridgeConfig, findPlugins, parseAddress, pluginsEnd, portmapConfig, runPlugin } from './cni.ts'
 import type { NetworkConfig, PluginCall, PortMapping } from './cni.ts'
 import type { Engine } from './engine.ts'
 import { ensureRules, removeRules } from './firewall.ts'
@@ -70,10 +70,13 @@ export async function attachNetwork(attachment: Attachment): Promise<string | un
   return parseAddress(result)
 }
 
-/** Undoes `attachNetwork`, also when the namespace is gone or only a part was made. */
-export async function detachNetwork(attachment: Omit<Attachment, 'netns'>): Promise<void> {
+/** Undoes `attachNetwork`, also when the namespace is gone or only a part was made; `address` is what it returned, if it did. */
+export async function detachNetwork(
+  attachment: Omit<Attachment, 'netns'> & { readonly address: string | undefined },
+): Promise<void> {
   const network = await loadNetwork(attachment.engine)
   if (!network || findPlugins() === undefined) return
+  if (attachment.address === undefined) await pluginsEnd(attachment.cniId)
   const call = pluginCall({ ...attachment, netns: '' }, 'DEL')
   if (attachment.ports.length > 0)
     await runPlugin({ ...call, config: portmapConfig(network, attachment.ports.map(mapping)) })
@@ -136,6 +139,7 @@ export async function removeNetwork(
   await locked(engine, ctx, async () => {
     const network = await loadNetwork(engine)
     if (!network || !(await isUnused())) return
+    await pluginsEnd(`${engine.namespace}-`)
     await removeRules(network, ctx)
     if (existsSync(`/sys/class/net/${network.bridge}`))
       await ctx.runner.run(['ip', 'link', 'delete', network.bridge], { timeoutMs: 10_000 })

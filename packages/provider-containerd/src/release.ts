@@ -19,9 +19,9 @@ export async function releaseEnded(client: Client, target: Target, found: Enviro
       const again = await findEnvironment(client, name)
       const held = again && (await holdsNetwork(again))
       if (!held) return
-      const { cniId, ports, startedAt } = held
+      const { cniId, address, ports, startedAt } = held
       const { folder } = again.record
-      if (cniId !== undefined) await detachNetwork({ engine, cniId, ports, ctx })
+      if (cniId !== undefined) await detachNetwork({ engine, cniId, address, ports, ctx })
       await releasePorts({ engine, folder }, ports)
       await saveRun(folder, { startedAt, ports: [] })
     })

@@ -62,7 +62,8 @@ export async function clearRun(client: Client, target: Target, found: Environmen
   const containerId = container.id
   const run = await loadRun(record.folder)
   if (found.task) await removeTask(client, containerId)
-  if (run?.cniId !== undefined) await detachNetwork({ engine, cniId: run.cniId, ports: run.ports, ctx })
+  const { cniId, address, ports = [] } = run ?? {}
+  if (cniId !== undefined) await detachNetwork({ engine, cniId, address, ports, ctx })
   if (run) await releasePorts({ engine, folder: record.folder }, run.ports)
   await unmountLeftovers(filesOf(record.folder).mounts, ctx.runner)
   await clearIo(filesOf(record.folder).io)

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import path from 'node:path'
 import { HolmError } from '@holm/core'
 import type { Session } from './session.ts'
@@ -22,7 +22,7 @@ export async function withLock<T>(session: Session, name: string, action: () => 
 
 /** Whether a living process works on the environment. */
 export async function isLocked(session: Session, name: string): Promise<boolean> {
-  const text = await readFile(lockFile(session, name), 'utf8').catch(() => undefined)
+  const text = await readHolder(lockFile(session, name))
   return text !== undefined && isHeld(text)
 }
 
@@ -37,20 +37,14 @@ interface Take {
 }
 
 async function takeLock({ file, own, name }: Take): Promise<void> {
-  const draft = `${file}-${randomBytes(6).toString('hex')}`
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
-  await writeFile(draft, own, { mode: 0o600 })
-  try {
-    // A link appears with its content in it, or not at all.
-    while (!(await tryLink(draft, file))) await clearStale(file, name)
-  } finally {
-    await rm(draft, { force: true })
-  }
+  while (!(await tryTake(file, own))) await clearStale(file, name)
 }
 
-async function tryLink(draft: string, file: string): Promise<boolean> {
+/** A link leads nowhere and names its holder: it appears with its content, in one step, and a kill leaves nothing half made beside it. */
+async function tryTake(file: string, own: string): Promise<boolean> {
   try {
-    await link(draft, file)
+    await symlink(own, file)
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
@@ -59,7 +53,7 @@ async function tryLink(draft: string, file: string): Promise<boolean> {
 }
 
 async function clearStale(file: string, name: string): Promise<void> {
-  const text = await readFile(file, 'utf8').catch(() => undefined)
+  const text = await readHolder(file)
   if (text === undefined) return
   if (isHeld(text)) {
     throw new HolmError('HOLM_ENVIRONMENT_BUSY', `another holm process is working on environment ${name}`, {
@@ -68,10 +62,19 @@ async function clearStale(file: string, name: string): Promise<void> {
   }
   const away = `${file}-stale-${randomBytes(6).toString('hex')}`
   await rename(file, away).catch(() => undefined)
-  const taken = await readFile(away, 'utf8').catch(() => undefined)
+  const taken = await readHolder(away)
   // Between reading and renaming another process may have taken over: give it back.
-  if (taken !== undefined && taken !== text) await link(away, file).catch(() => undefined)
+  if (taken !== undefined && taken !== text) await symlink(taken, file).catch(() => undefined)
   await rm(away, { force: true })
+}
+
+/** Undefined when nobody holds it; empty when it is no lock of this kind. */
+async function readHolder(file: string): Promise<string | undefined> {
+  try {
+    return await readlink(file)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EINVAL' ? '' : undefined
+  }
 }
 
 function isHeld(text: string): boolean {

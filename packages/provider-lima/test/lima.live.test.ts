@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import path from 'node:path'
 import { requireFacet } from '@holm/core'
@@ -169,9 +169,10 @@ describe(
       const lock = path.join(subject.home, '.holm', 'holm-test-box.lock')
       const stat = readFileSync(`/proc/${process.pid}/stat`, 'utf8')
       const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-      await writeFile(lock, JSON.stringify({ pid: process.pid, start: started }))
+      await symlink(JSON.stringify({ pid: process.pid, start: started }), lock)
       await expect(provider.start('box', context())).rejects.toMatchObject({ code: 'HOLM_ENVIRONMENT_BUSY' })
-      await writeFile(lock, JSON.stringify({ pid: process.pid, start: '1' }))
+      await rm(lock)
+      await symlink(JSON.stringify({ pid: process.pid, start: '1' }), lock)
       expect((await provider.start('box', context())).status).toBe('running')
     })
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HolmError, assertNotAborted } from '@holm/core'
@@ -22,19 +22,12 @@ export interface LockOptions {
 export async function withLock<T>(options: LockOptions, action: () => Promise<T>): Promise<T> {
   const { file, what, waitMs, signal } = options
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
-  const draft = `${file}-${randomBytes(6).toString('hex')}`
-  writeFileSync(draft, JSON.stringify(identifySelf()), { mode: 0o600 })
-  try {
-    const until = Date.now() + waitMs
-    // A link appears with its content in it, or not at all.
-    while (!linked(draft, file)) {
-      if (clearStale(file)) continue
-      if (signal) assertNotAborted(signal)
-      if (Date.now() >= until) throw busy(what)
-      await sleep(3)
-    }
-  } finally {
-    rmSync(draft, { force: true })
+  const until = Date.now() + waitMs
+  while (!tryTake(file)) {
+    if (clearStale(file)) continue
+    if (signal) assertNotAborted(signal)
+    if (Date.now() >= until) throw busy(what)
+    await sleep(3)
   }
   try {
     return await action()
@@ -43,9 +36,10 @@ export async function withLock<T>(options: LockOptions, action: () => Promise<T>
   }
 }
 
-function linked(draft: string, file: string): boolean {
+/** A link leads nowhere and names its holder: it appears with its content, in one step, and a kill leaves nothing half made beside it. */
+function tryTake(file: string): boolean {
   try {
-    linkSync(draft, file)
+    symlinkSync(JSON.stringify(identifySelf()), file)
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
@@ -55,14 +49,15 @@ function linked(draft: string, file: string): boolean {
 
 /** True when the lock is free now, or may be. */
 function clearStale(file: string): boolean {
-  const text = readHolder(file)
-  if (text === undefined) return true
-  if (isAlive(JSON.parse(text) as ProcessIdentity)) return false
+  const holder = readHolder(file)
+  if (holder === undefined) return true
+  if (holder !== '' && isAlive(JSON.parse(holder) as ProcessIdentity)) return false
   const away = `${file}-stale-${randomBytes(6).toString('hex')}`
   try {
     renameSync(file, away)
     // Between reading and renaming somebody else may have taken it over: give it back.
-    if (readHolder(away) !== text) linkSync(away, file)
+    const taken = readHolder(away)
+    if (taken !== undefined && taken !== holder) symlinkSync(taken, file)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'ENOENT' && code !== 'EEXIST') throw error
@@ -72,11 +67,13 @@ function clearStale(file: string): boolean {
   return true
 }
 
+/** Undefined when nobody holds it; empty when it is no lock of this kind. */
 function readHolder(file: string): string | undefined {
   try {
-    return readFileSync(file, 'utf8')
+    return readlinkSync(file)
   } catch (error) {
     if (isMissing(error)) return undefined
+    if ((error as NodeJS.ErrnoException).code === 'EINVAL') return ''
     throw error
   }
 }
