@@ -54,13 +54,21 @@ export async function removeUnlessUsed(docker: Docker, image: string): Promise<b
     )
 }
 
-/** Called once a clone is gone: its image goes, too, unless its origin keeps it for more clones. */
+/**
+ * Called once a clone is gone: its image goes, too, unless its origin keeps it for more clones. Of an origin that was a clone itself
+ * and is gone, what that was made from was only needed by this one.
+ */
 export async function releaseCommit(docker: Docker, image: string): Promise<void> {
   const found = await docker.getImage(image).inspect().catch(ignoreMissing)
   if (!found) return
-  const { [label.cloneOf]: origin, [label.cloneMoment]: moment } = found.Config.Labels ?? {}
+  const {
+    [label.cloneOf]: origin,
+    [label.cloneMoment]: moment,
+    [label.clone]: below,
+  } = found.Config.Labels ?? {}
   const kept = origin && !moment && (await docker.getContainer(origin).inspect().catch(ignoreMissing))
-  if (!kept) await removeUnlessUsed(docker, image)
+  if (kept || !(await removeUnlessUsed(docker, image))) return
+  if (below !== undefined && below !== image) await releaseCommit(docker, below)
 }
 
 /** Its files change without a start: no later clone may be made from what was committed before. */

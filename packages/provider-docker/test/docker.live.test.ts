@@ -285,6 +285,28 @@ describe.skipIf(reason)('docker, the engine itself', () => {
     expect(await shell('cloned', 'id -un')).toBe('nobody')
   })
 
+  it('leaves no image of a clone of a clone whose origins are gone', async () => {
+    const names = [await up(), 'heir', 'heir-of-heir', 'last']
+    const [first = ''] = names
+    await shell(first, 'echo kept > /file')
+    await live.provider.stop(first, { graceMs: 100 }, createTestContext())
+    for (const [index, name] of names.slice(1).entries()) {
+      const origin = names[index] ?? ''
+      await live.provider.clone?.clone(origin, specOf({ name }), createTestContext())
+      await live.provider.remove(origin, { volumes: false }, createTestContext())
+    }
+    await live.provider.start('last', createTestContext())
+    expect(await shell('last', 'cat /file')).toBe('kept')
+    await live.provider.remove('last', { volumes: false }, createTestContext())
+    const images = await (
+      await live.engine.docker()
+    ).listImages({ filters: JSON.stringify({ label: [label.cloneOf] }) })
+    const tags = images.flatMap(({ RepoTags }) => RepoTags ?? [])
+    expect(tags.filter((tag) => tag.includes(`${space}-heir`) || tag.includes(`${space}-${first}`))).toEqual(
+      [],
+    )
+  })
+
   it('gives the user the caller’s ids, and its home with it', async () => {
     const engine = { ...live.engine, callerIds: { uid: 4321, gid: 4322 } }
     const context = await mkdtemp(join(tmpdir(), 'holm-docker-user-'))
