@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { HolmError, assertNotAborted } from '@holm/core'
 import type { Base, EnvironmentSpec, EnvironmentState, Mount, ProviderContext } from '@holm/core'
 import { applyFault } from './faults.ts'
-import { linkMount, linkPrograms, makeFiles, unlinkMount } from './folders.ts'
+import { linkMount, linkPrograms, makeFiles } from './folders.ts'
 import { limitsOf } from './resize.ts'
 import { stateOf, type MemoryRuntime } from './runtime.ts'
 import type { MemoryRecord } from './store.ts'
@@ -111,8 +111,8 @@ async function makeAll(
   const files = runtime.folders.filesOf(record.id)
   ctx.progress({ message: `making ${record.name}` })
   await linkPrograms(runtime.folders.bin, runtime.options.programs ?? {})
-  await makeFiles(files, origin ? runtime.folders.filesOf(origin.id) : templateOf(runtime, spec.base))
-  for (const mount of origin?.mounts ?? []) await unlinkMount(files, mount)
+  const template = origin ? runtime.folders.filesOf(origin.id) : templateOf(runtime, spec.base)
+  await makeFiles(files, template, origin?.mounts)
   if (!origin && spec.base.kind === 'rootfs') await unpackBase(files, spec.base.path, ctx)
   await applyFault(runtime.faults['create'], ctx)
   for (const [index, mount] of record.mounts.entries()) {

@@ -80,10 +80,16 @@ export function isExecutable(path: string): boolean {
   }
 }
 
-/** Makes the files of an environment, from a template when there is one. */
-export async function makeFiles(files: string, template: string | undefined): Promise<void> {
+/** Makes the files of an environment, from a template when there is one, without what was mounted there. */
+export async function makeFiles(
+  files: string,
+  template: string | undefined,
+  mounts: readonly Mount[] = [],
+): Promise<void> {
   await mkdir(files, { recursive: true })
   if (template !== undefined) await cp(template, files, { recursive: true, verbatimSymlinks: true })
+  // Before anything is made: what a mount leads to may be gone by now.
+  for (const mount of mounts) await unlinkMount(files, mount)
   await Promise.all(skeleton.map((folder) => mkdir(join(files, folder), { recursive: true })))
 }
 
@@ -104,7 +110,7 @@ export async function linkMount(files: string, mount: Mount, source: string): Pr
 }
 
 /** What is left of a mount in a copy of the files: an empty folder. */
-export async function unlinkMount(files: string, mount: Mount): Promise<void> {
+async function unlinkMount(files: string, mount: Mount): Promise<void> {
   const target = mapInside(files, mount.target)
   if (leadsOutside(files, target)) return
   await rm(target, { recursive: true, force: true })
