@@ -98,7 +98,20 @@ export interface CloneOptions extends CallOptions {
   readonly copyFiles?: boolean
   /** False: leave them stopped. What makes a clone a machine of its own is then done at its first start. */
   readonly start?: boolean
+  /** One clone is to be what the origin was, under another name. */
+  readonly successor?: Successor
   readonly projectFolder?: string
+}
+
+/**
+ * What an environment becomes that takes the place of its origin: project, blueprint, ports and identity are the same. The origin is
+ * stopped before, and for the caller to remove; the clone is left stopped.
+ */
+export interface Successor {
+  /** Folders of this machine that were moved, from their old paths to their new ones: what led there leads to the new place. */
+  readonly moved: Readonly<Record<string, string>>
+  /** Variables of programs inside that are others now. */
+  readonly env: Readonly<Record<string, string>>
 }
 
 export interface CloneResult {

@@ -23,6 +23,7 @@ import type { EnvironmentRecord } from '../state/index.ts'
 import { writableMounts } from './files.ts'
 import { renewIdentity } from './identity.ts'
 import { forgetCopies, providersWith } from './snapshots.ts'
+import { successorOf } from './successor.ts'
 
 /** Enough to keep a machine busy, few enough that the runtime answers in time. */
 const atOnce = 4
@@ -126,7 +127,8 @@ async function cloneOne(cloning: Cloning): Promise<EnvironmentInfo> {
         operation.signal,
       ),
     )
-    if (cloning.options.start === false) return leaveStopped(cloning, record, state)
+    const { start, successor } = cloning.options
+    if (start === false || successor) return leaveStopped(cloning, record, state)
     const info = await wakeClone(host, { ...found, record, operation }, { spec })
     host.state.records.put({ ...record, phase: 'ready' })
     return info
@@ -136,20 +138,26 @@ async function cloneOne(cloning: Cloning): Promise<EnvironmentInfo> {
   }
 }
 
-/** Its first start makes it a machine of its own (see `wakeRecorded`). */
+/** Its first start makes it a machine of its own (see `wakeRecorded`); a successor is the machine that its origin was. */
 function leaveStopped(
-  { host, operation }: Cloning,
+  { host, operation, options }: Cloning,
   record: EnvironmentRecord,
   state: EnvironmentState,
 ): EnvironmentInfo {
-  const next: EnvironmentRecord = { ...record, phase: 'ready', details: { ...record.details, unborn: true } }
+  const details = options.successor ? record.details : { ...record.details, unborn: true as const }
+  const next: EnvironmentRecord = { ...record, phase: 'ready', details }
   host.state.records.put(next)
   operation.emit({ type: 'state', environment: record.name, status: state.status, message: 'cloned' })
   return infoOf(state, next)
 }
 
+function draftOf(cloning: Cloning): EnvironmentRecord {
+  const { found, name, options } = cloning
+  return options.successor ? successorOf(found.record, name, options.successor) : cloneOf(cloning)
+}
+
 /** It belongs to no project folder: `holm up` and `holm exec` there go on to mean the origin. */
-function draftOf({ host, found: { record }, spec: given, name, options }: Cloning): EnvironmentRecord {
+function cloneOf({ host, found: { record }, spec: given, name, options }: Cloning): EnvironmentRecord {
   const source = `clone:${record.name}`
   const origin = { ...given.origin, source, project: '' }
   const hostname = given.hostname === given.name ? name : given.hostname
