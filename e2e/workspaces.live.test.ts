@@ -245,6 +245,34 @@ describe('on this machine', () => {
     await expectNothingLeft(before)
   })
 
+  test(
+    'a rename keeps what is inside, and one that was killed is done by the next',
+    { timeout: 120_000 },
+    async (ctx) => {
+      const reason = sandbox.missing()
+      if (reason !== undefined) ctx.skip(reason)
+      const before = await begin(sandbox)
+      await expectCode(holm, ['ws', 'create', 'fix'], 0)
+      const inside = (name: string, script: string) =>
+        expectCode(holm, ['ws', 'exec', name, '--', 'sh', '-c', script], 0)
+      await inside(
+        'fix',
+        'echo mine > ~/installed && echo two >> notes.txt && git commit --quiet --all -m work',
+      )
+      signalAtStep(holm, 'clone', 'SIGKILL')
+      expect((await holm.run(['ws', 'rename', 'fix', 'tidy', '--yes'])).code).toBe(128)
+      rmSync(join(holm.project, 'holm.config.json'))
+      const problem = expect.stringContaining('holm workspace rename fix tidy')
+      expect(await shown()).toMatchObject([{ name: 'fix', problem }])
+      await expectCode(holm, ['ws', 'rename', 'fix', 'tidy'], 0)
+      await expectCode(holm, ['ws', 'start', 'tidy'], 0)
+      const script = 'cat ~/installed && git rev-parse --abbrev-ref HEAD && echo $HOLM_WORKSPACE'
+      expect((await inside('tidy', script)).stdout).toBe('mine\nholm/tidy\ntidy\n')
+      await expectCode(holm, ['ws', 'delete', 'tidy', '--yes'], 0)
+      await expectNothingLeft(before)
+    },
+  )
+
   test('a runtime that lost the environment, and a folder that is gone, are told and healed', async (ctx) => {
     const reason = sandbox.missing()
     if (reason !== undefined) ctx.skip(reason)

@@ -54,6 +54,23 @@ export interface DeleteOptions extends CallOptions {
   readonly force?: boolean
 }
 
+export interface RenameOptions extends CallOptions {
+  /** What `planRename` names may be lost. */
+  readonly mayLose?: boolean
+  /** Ends what runs, once nothing stands in the way; absent: the environment is stopped. */
+  readonly end?: () => Promise<unknown>
+}
+
+/** What a rename does besides giving new names. */
+export interface RenamePlan {
+  readonly name: string
+  readonly to: string
+  /** What runs inside ends, and it is started again. */
+  readonly stops: boolean
+  /** What does not come along, in words. */
+  readonly lost: readonly string[]
+}
+
 export interface MergeOptions extends CallOptions {
   /** One commit instead of the branch's own. */
   readonly squash?: boolean
@@ -98,6 +115,13 @@ export interface Workspaces {
   diff(name: string, options?: CallOptions & { readonly stat?: boolean }): Promise<string>
   /** Into the branch it was made from, in the main worktree. HOLM_MERGE_CONFLICT leaves that as it was. */
   merge(name: string, options?: MergeOptions): Promise<MergeResult>
+  /** Throws what stands in the way of a rename; changes nothing. */
+  planRename(name: string, to: string, options?: CallOptions): Promise<RenamePlan>
+  /**
+   * Gives worktree, branch and environment another name; all of them or none. Files, ports and what is installed inside are kept; what
+   * ran is started again. HOLM_CONFIRMATION_REQUIRED where something would be lost.
+   */
+  rename(name: string, to: string, options?: RenameOptions): Promise<WorkspaceInfo>
   /**
    * Keeps what was neither merged nor pushed under a recovery name, then removes environment, worktree and branch.
    * HOLM_WORKSPACE_UNSAVED for repositories inside.

@@ -36,6 +36,10 @@ type Work = Pick<WorkspaceInfo, 'commit' | 'changed' | 'ahead' | 'behind' | 'mer
 async function workOf(git: Git, record: WorkspaceRecord): Promise<Work> {
   if (record.phase === 'creating')
     return { ...nothing, problem: `it is half-made: holm workspace delete ${record.name}` }
+  if (record.renaming !== undefined) {
+    const again = `holm workspace rename ${record.name} ${record.renaming}`
+    return { ...nothing, problem: `it is being renamed; where nobody does any more: ${again}` }
+  }
   const place = placeOf(record)
   if (place === undefined)
     return { ...nothing, problem: `${record.path} is gone: holm workspace delete ${record.name}` }

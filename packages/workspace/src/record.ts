@@ -20,6 +20,8 @@ export interface WorkspaceRecord {
   readonly worker?: number
   /** It is put to sleep when nobody used it for so many milliseconds; 0: never; absent: as the configuration says. */
   readonly idleMs?: number
+  /** The name that it is getting: found again with nobody at work, its rename was interrupted. */
+  readonly renaming?: string
   /** Folder inside that the worktree is synchronised with; absent: it is mounted. */
   readonly synced?: string
   readonly blueprint?: string

@@ -1,17 +1,18 @@
 import { existsSync } from 'node:fs'
 import { HolmError, isHolmError } from '@holm/core'
-import type { CallOptions, EnvironmentInfo, HostApi, Logger, PluginRecords } from '@holm/core'
+import type { CallOptions } from '@holm/core'
 import type { CreateOptions, DeleteOptions, DeleteResult, WorkspaceInfo, Workspaces } from './api.ts'
+import { destroyIfThere, environmentOf, findRecord, type WorkspaceContext } from './context.ts'
 import { diffWorkspace } from './diff.ts'
-import type { Git } from './git.ts'
 import { infoOf } from './info.ts'
 import { listCommits } from './log.ts'
 import { mergeWorkspace } from './merge.ts'
 import { assertWorkspaceName, branchOf } from './names.ts'
-import type { WorkspaceConfig } from './options.ts'
 import { createOverlay } from './overlay.ts'
 import type { WorkspaceRecord } from './record.ts'
 import { placeOf, repairPlace } from './place.ts'
+import { assertNames, planRename } from './rename/plan.ts'
+import { renameWorkspace, settle } from './rename/rename.ts'
 import { saveWork, unsavedWork, type Unsaved } from './recovery.ts'
 import { findRepository, findStart, resolveRevision } from './repository.ts'
 import { folderInside } from './sync/without-mount.ts'
@@ -24,14 +25,6 @@ import {
   worktreePath,
 } from './worktree.ts'
 
-export interface WorkspaceContext {
-  readonly host: HostApi
-  readonly git: Git
-  readonly records: PluginRecords<WorkspaceRecord>
-  readonly config: WorkspaceConfig
-  readonly log: Logger
-}
-
 export function createWorkspaces(context: WorkspaceContext): Workspaces {
   const { git, records, host } = context
   const find = (name: string): WorkspaceRecord => findRecord(records, name)
@@ -42,8 +35,9 @@ export function createWorkspaces(context: WorkspaceContext): Workspaces {
     list: (options = {}) => list(context, options),
     show,
     async start(name, options = {}) {
-      await bringUp(context, find(name), options)
-      return show(name, options)
+      const record = await settled(context, find(name))
+      await bringUp(context, record, options)
+      return show(record.name, options)
     },
     async stop(name, options = {}) {
       find(name)
@@ -53,38 +47,26 @@ export function createWorkspaces(context: WorkspaceContext): Workspaces {
     log: async (name, options) => listCommits(git, find(name), options),
     diff: async (name, { stat = false } = {}) => diffWorkspace(git, find(name), stat),
     merge: (name, options) => records.hold(name, 'merge', () => mergeWorkspace(git, find(name), options)),
-    delete: (name, options = {}) => records.hold(name, 'delete', () => remove(context, find(name), options)),
+    planRename: async (name, to, options = {}) =>
+      planRename(context, assertNames(context, { name, to }), { ...options, to }),
+    async rename(name, to, options = {}) {
+      await renameWorkspace(context, { name, to }, options)
+      return show(to, options)
+    },
+    delete: (name, options = {}) =>
+      records.hold(name, 'delete', async () => remove(context, await settle(context, find(name)), options)),
     unsaved: async (name) => unsavedAnyhow(context, find(name)),
     repositoryOf: async (folder) => (await findRepository(git, folder)).root,
     records: () => records.list(),
   }
 }
 
-function findRecord(records: PluginRecords<WorkspaceRecord>, name: string): WorkspaceRecord {
-  const record = records.get(name)
-  if (record !== undefined) return record
-  const names = records.list().map((each) => each.name)
-  throw new HolmError('HOLM_WORKSPACE_NOT_FOUND', `there is no workspace ${JSON.stringify(name)}`, {
-    hint: names.length === 0 ? 'Make one: holm workspace create NAME' : `There are: ${names.join(', ')}`,
-    details: { name },
-  })
-}
-
-async function environmentOf(
-  host: HostApi,
-  name: string,
-  options: CallOptions,
-): Promise<EnvironmentInfo | undefined> {
-  try {
-    return await host.status(name, options)
-  } catch (error) {
-    if (isHolmError(error, 'HOLM_ENVIRONMENT_NOT_FOUND')) return undefined
-    throw error
-  }
-}
-
-async function destroyIfThere(host: HostApi, name: string, options: CallOptions = {}): Promise<void> {
-  if ((await environmentOf(host, name, options)) !== undefined) await host.destroy(name, options)
+/** What an interrupted rename left is seen to first. */
+async function settled(context: WorkspaceContext, record: WorkspaceRecord): Promise<WorkspaceRecord> {
+  if (record.renaming === undefined) return record
+  return context.records.hold(record.name, 'rename', () =>
+    settle(context, findRecord(context.records, record.name)),
+  )
 }
 
 /** Whether their work is anywhere else cannot be known without running what their configuration says. */

@@ -70,11 +70,16 @@ function conflict(message: string, command: string): HolmError {
   })
 }
 
+/** Why git is not to touch the worktree of a workspace. */
+export function lockReason(name: string): string {
+  return `holm workspace ${name}`
+}
+
 /** Fills the places that were claimed. */
 export async function addWorktree(git: Git, record: WorkspaceRecord, signal?: AbortSignal): Promise<void> {
   const { repository, path, branch, name } = record
   // Locked: inside the environment it lies elsewhere, and git there must not take it for gone.
-  const lock = ['--lock', '--reason', `holm workspace ${name}`]
+  const lock = ['--lock', '--reason', lockReason(name)]
   await git(repository, ['worktree', 'add', '--quiet', ...lock, path, branch], { signal })
   if (existsSync(join(path, '.gitmodules')))
     await git(path, ['submodule', 'update', '--quiet', '--init', '--recursive'], { signal })

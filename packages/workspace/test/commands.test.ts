@@ -7,7 +7,7 @@ import { setStage, type Stage } from './stage.ts'
 async function run(
   { host, repository }: Stage,
   id: string,
-  given: Partial<Pick<CommandInput, 'args' | 'flags'>> = {},
+  given: Partial<Pick<CommandInput, 'args' | 'flags' | 'terminal'>> = {},
 ): Promise<CommandResult | void> {
   const command = await host.commands.load(id)
   return command.run({
@@ -17,13 +17,21 @@ async function run(
     words: [],
     host,
     signal: new AbortController().signal,
-    terminal: { interactive: false, json: false, verbose: false, confirm: never, choose: never },
+    terminal: silent,
     cwd: repository,
     ...given,
   })
 }
 
 const never = (): Promise<never> => Promise.reject(new Error('nobody is to be asked'))
+
+const silent: CommandInput['terminal'] = {
+  interactive: false,
+  json: false,
+  verbose: false,
+  confirm: never,
+  choose: never,
+}
 
 it('tells the shell which workspace is in use, and refuses one that is not there', async () => {
   const stage = await setStage()
@@ -44,6 +52,29 @@ it('tells the shell which workspace is in use, and refuses one that is not there
     hint: 'There are: fix',
   })
   await expect(run(stage, 'workspace show')).rejects.toMatchObject({ code: 'HOLM_USAGE' })
+})
+
+it('asks before a rename ends what runs, and only then', async () => {
+  const stage = await setStage()
+  const { workspaces, repository, host } = stage
+  await workspaces.create('fix', { cwd: repository })
+  const rename = (answer: boolean, asked: string[] = []) =>
+    run(stage, 'workspace rename', {
+      args: { name: 'fix', new: 'tidy' },
+      terminal: { ...silent, confirm: async (question) => (asked.push(question), answer) },
+    })
+  const asked: string[] = []
+  await expect(rename(false, asked)).resolves.toMatchObject({ data: { renamed: false, name: 'fix' } })
+  expect(asked).toEqual(['Rename fix to tidy? (what runs inside ends, and it is started again)'])
+  await expect(rename(true)).resolves.toMatchObject({
+    data: { name: 'tidy', was: 'fix', status: 'running', renamed: true },
+    text: expect.stringMatching(/^fix is tidy now: branch holm\/tidy at [0-9a-f]{10}\nfiles  .*tidy$/),
+  })
+  // What is stopped, and loses nothing, is renamed without a question.
+  await host.stop('tidy')
+  await expect(run(stage, 'workspace rename', { args: { name: 'tidy', new: 'fix' } })).resolves.toMatchObject(
+    { data: { name: 'fix', status: 'stopped' } },
+  )
 })
 
 it('opens an editor over ssh, once ssh knows the name and sshd is there', async () => {

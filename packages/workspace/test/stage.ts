@@ -24,6 +24,8 @@ export interface Stage {
   write(path: string, text: string): void
   /** The record as a holm that was killed in `create` leaves it. */
   halve(name: string): void
+  /** The record as a holm that was killed in `rename` leaves it. */
+  halfRename(name: string, to: string): void
 }
 
 const identity = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' }
@@ -81,9 +83,21 @@ export async function setStage(config: WorkspaceConfig = {}): Promise<Stage> {
   // What is defined in this program is loaded with the first question that it may answer.
   await host.commands.list()
   const open = host.methods['workspaces'] as unknown as () => Promise<Workspaces>
-  const halve = (name: string): void => {
+  const amend = (name: string, changed: Partial<WorkspaceRecord>): void => {
     const record = records?.get(name)
-    if (record) records?.put(name, { ...record, phase: 'creating' })
+    if (record) records?.put(name, { ...record, ...changed })
   }
-  return { folder, repository, host, provider, workspaces: await open(), warnings, specs, git, write, halve }
+  return {
+    folder,
+    repository,
+    host,
+    provider,
+    workspaces: await open(),
+    warnings,
+    specs,
+    git,
+    write,
+    halve: (name) => amend(name, { phase: 'creating' }),
+    halfRename: (name, to) => amend(name, { renaming: to }),
+  }
 }

@@ -7,6 +7,7 @@ import { watchIdleCommand } from './idle.ts'
 import { diff, list, show } from './look.ts'
 import { open } from './open.ts'
 import { portList, proxy } from './ports.ts'
+import { rename } from './rename.ts'
 import { serviceList, serviceLogs, serviceRestart, serviceStart, serviceStop } from './services.ts'
 import { sshConfig, sshProxy } from './ssh.ts'
 import { use } from './use.ts'
@@ -43,6 +44,7 @@ export const commands: readonly WorkspaceCommand[] = [
 ]
 
 export const pluginCommands: readonly PluginCommand[] = [
+  rename,
   open,
   use,
   portOpen,

@@ -1,7 +1,8 @@
-import { rmSync } from 'node:fs'
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { HolmError, isHolmError } from '@holm/core'
 import type { EnvironmentInfo, HostApi, PluginApi } from '@holm/core'
-import type { Workspaces } from '../api.ts'
+import type { RenameOptions, WorkspaceInfo, Workspaces } from '../api.ts'
 import type { WorkspaceConfig } from '../options.ts'
 import type { WorkspaceRecord } from '../record.ts'
 import type { Exec } from '../services/inside.ts'
@@ -101,6 +102,52 @@ function forget(api: Api, name: string): void {
   rmSync(join(logsOf(api), `${name}.log`), { force: true })
 }
 
+interface Around {
+  readonly api: Api
+  readonly workspaces: Workspaces
+  readonly restart: Workspaces['start']
+  readonly end: Workspaces['stop']
+}
+
+/** What runs is ended as by a stop, and runs again afterwards, under either name. */
+async function renameAround(
+  { api, workspaces, restart, end }: Around,
+  { name, to }: { readonly name: string; readonly to: string },
+  options: RenameOptions,
+): Promise<WorkspaceInfo> {
+  let ended = false
+  const endOnce = (): Promise<WorkspaceInfo> => {
+    ended = true
+    return end(name, options)
+  }
+  try {
+    await workspaces.rename(name, to, { ...options, end: endOnce })
+  } catch (error) {
+    if (ended)
+      await restart(name).catch((cause: Error) => api.log.warn(`${name} is stopped: ${cause.message}`))
+    throw error
+  }
+  moveLog(api, name, to)
+  if (!ended) return workspaces.show(to)
+  return restart(to, options).catch((error: unknown) => {
+    throw notStarted({ name, to }, error)
+  })
+}
+
+function moveLog(api: Api, name: string, to: string): void {
+  const path = join(logsOf(api), `${name}.log`)
+  if (existsSync(path)) renameSync(path, join(logsOf(api), `${to}.log`))
+  forget(api, name)
+}
+
+function notStarted({ name, to }: { readonly name: string; readonly to: string }, error: unknown): unknown {
+  if (!isHolmError(error)) return error
+  return new HolmError(error.code, `${name} is ${to} now, and did not start: ${error.message}`, {
+    hint: `See what is wrong, then: holm workspace start ${to}`,
+    cause: error,
+  })
+}
+
 /** Does the same for environments without services, which no hook is called for. */
 export function withLifecycle(api: Api, host: HostApi, workspaces: Workspaces): Workspaces {
   const enter = async (
@@ -120,6 +167,17 @@ export function withLifecycle(api: Api, host: HostApi, workspaces: Workspaces): 
     const entered = await enter(name, signal)
     if (entered) await aroundStart(api, entered, () => Promise.resolve())
   }
+  const restart: Workspaces['start'] = async (name, options = {}) => {
+    const info = await workspaces.start(name, options)
+    await started(info.name, options.signal)
+    return info
+  }
+  const end: Workspaces['stop'] = async (name, options = {}) => {
+    const known = workspaces.records().some((record) => record.name === name)
+    const entered = known && mayHaveLifecycle(api, name) ? await enter(name, options.signal) : undefined
+    if (entered) await aroundStop(api, entered, () => Promise.resolve())
+    return workspaces.stop(name, options)
+  }
   return {
     ...workspaces,
     async create(name, options) {
@@ -127,17 +185,10 @@ export function withLifecycle(api: Api, host: HostApi, workspaces: Workspaces): 
       await started(name, options.signal)
       return info
     },
-    async start(name, options = {}) {
-      const info = await workspaces.start(name, options)
-      await started(name, options.signal)
-      return info
-    },
+    start: restart,
+    stop: end,
+    rename: (name, to, options = {}) =>
+      renameAround({ api, workspaces, restart, end }, { name, to }, options),
     delete: (name, options) => workspaces.delete(name, options).finally(() => forget(api, name)),
-    async stop(name, options = {}) {
-      const known = workspaces.records().some((record) => record.name === name)
-      const entered = known && mayHaveLifecycle(api, name) ? await enter(name, options.signal) : undefined
-      if (entered) await aroundStop(api, entered, () => Promise.resolve())
-      return workspaces.stop(name, options)
-    },
   }
 }

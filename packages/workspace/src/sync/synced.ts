@@ -1,3 +1,4 @@
+import { existsSync, renameSync } from 'node:fs'
 import { HolmError, isHolmError } from '@holm/core'
 import type { CallOptions, EnvironmentInfo, HostApi, PluginApi, Served } from '@holm/core'
 import type { Workspaces } from '../api.ts'
@@ -6,6 +7,7 @@ import type { WorkspaceRecord } from '../record.ts'
 import type { Outcome } from './engine.ts'
 import { discard } from './remote.ts'
 import { openSession, syncPlaces, type SyncRequest } from './session.ts'
+import type { SyncPlaces } from './state.ts'
 import { targetOf } from './target.ts'
 
 type Api = PluginApi<WorkspaceConfig>
@@ -56,7 +58,19 @@ export function withBringBack(api: Api, host: HostApi, workspaces: Workspaces): 
       for (const gone of [mirror, `${folder}/state.json`]) discard(gone)
       return removed
     },
+    async rename(name, to, options = {}) {
+      await bring(name, options)
+      const renamed = await workspaces.rename(name, to, options)
+      moveKept(syncPlaces(api, name), syncPlaces(api, to))
+      return renamed
+    },
   }
+}
+
+/** Copies that were kept go with the name; what both sides agreed on was about another environment. */
+function moveKept(from: SyncPlaces, to: SyncPlaces): void {
+  for (const gone of [from.mirror, `${from.folder}/state.json`]) discard(gone)
+  if (existsSync(from.folder) && !existsSync(to.folder)) renameSync(from.folder, to.folder)
 }
 
 interface BringOptions extends CallOptions {
