@@ -17,6 +17,11 @@ export interface RemoteWorkspaces {
     name: string,
     options: CallOptions & { readonly squash?: boolean; readonly message?: string },
   ): Promise<MethodResult<'workspace.merge'>>
+  rename(
+    name: string,
+    to: string,
+    options: CallOptions & { readonly mayLose?: boolean },
+  ): Promise<MethodResult<'workspace.rename'>>
   delete(name: string, options: CallOptions): Promise<MethodResult<'workspace.delete'>>
   diff(name: string, options: CallOptions & { readonly stat?: boolean }): Promise<string>
   log(name: string, options: CallOptions & { readonly limit: number }): Promise<Commits>

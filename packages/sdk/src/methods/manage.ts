@@ -74,6 +74,15 @@ export const manageMethods = {
     }),
     result: z.object({ name: z.string(), into: z.string(), commit: z.string(), merged: z.boolean() }),
   },
+  'workspace.rename': {
+    summary: 'Gives it another name; what ran is started again.',
+    params: z.strictObject({
+      name: environment,
+      to: environment,
+      mayLose: z.boolean().exactOptional().describe('Also where something does not come along'),
+    }),
+    result: workspaceInfo,
+  },
   'workspace.delete': {
     summary: 'Removes it; what was neither merged nor pushed is kept under the name in `recovery`.',
     params: named,

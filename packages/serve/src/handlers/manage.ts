@@ -62,6 +62,8 @@ export const manageHandlers: Pick<Handlers, Names> = {
     inWorkspace(call, (workspaces) => workspaces.stop(name, following(call))),
   'workspace.merge': ({ name, ...given }, call) =>
     inWorkspace(call, (workspaces) => workspaces.merge(name, { ...given, signal: call.signal })),
+  'workspace.rename': ({ name, to, ...given }, call) =>
+    inWorkspace(call, (workspaces) => workspaces.rename(name, to, { ...given, ...following(call) })),
   'workspace.delete': ({ name }, call) =>
     inWorkspace(call, (workspaces) => workspaces.delete(name, following(call))),
 
