@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { setStage, type Stage } from './stage.ts'
@@ -113,11 +113,49 @@ it('takes nobody else’s name, and refuses what it cannot move', patient, async
   git(repository, 'worktree', 'lock', '--reason', 'on a stick', path)
   await refused('tidy', 'HOLM_FILE_DENIED', 'on a stick')
   git(repository, 'worktree', 'unlock', path)
-  git(path, 'update-index', '--add', '--cacheinfo', `160000,${git(path, 'rev-parse', 'HEAD')},lib`)
-  await refused('tidy', 'HOLM_FILE_DENIED', 'submodules: lib')
-  git(path, 'reset', '--quiet')
   await workspaces.rename('fix', 'tidy')
   await expect(workspaces.show('tidy')).resolves.toMatchObject({ status: 'running', problem: undefined })
+})
+
+it('moves submodules, which git does not, and theirs', patient, async () => {
+  const stage = await setStage()
+  const { folder, repository, git, write, workspaces, provider } = stage
+  const add = (where: string, from: string): string =>
+    git(where, '-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', join(folder, from), from)
+  for (const name of ['inner', 'outer']) {
+    git(folder, 'init', '--quiet', name)
+    git(join(folder, name), 'config', 'user.name', 'Ada')
+    git(join(folder, name), 'config', 'user.email', 'ada@example.org')
+    write(join(folder, name, 'file'), name)
+    if (name === 'outer') add(join(folder, name), 'inner')
+    git(join(folder, name), 'add', '--all')
+    git(join(folder, name), 'commit', '--quiet', '--message', 'first')
+  }
+  const path = await make(stage)
+  add(path, 'outer')
+  git(path, '-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'update', '--init', '--recursive')
+  const expectUsable = (name: string): void => {
+    const inner = join(repository, '.worktree', name, 'outer', 'inner')
+    expect(git(inner, 'rev-parse', '--show-toplevel')).toBe(inner)
+    expect(git(inner, 'status', '--short')).toBe('')
+    expect(git(join(inner, '../..'), 'submodule', 'status', '--recursive')).toMatch(/^ [0-9a-f]+ outer .*\n /)
+  }
+  expectUsable('fix')
+  // What somebody inside made to lead elsewhere is not written through.
+  const elsewhere = join(folder, 'elsewhere')
+  const trap = join(repository, '.git', 'worktrees', 'fix', 'modules', 'trap')
+  const text = `[core]\n\tworktree = ${path}/outer\n`
+  write(elsewhere, text)
+  write(join(trap, 'HEAD'), 'x')
+  symlinkSync(elsewhere, join(trap, 'config'))
+  provider.faults['clone.clone'] = { code: 'HOLM_DISK_FULL', message: 'full' }
+  await expect(workspaces.rename('fix', 'tidy')).rejects.toMatchObject({ code: 'HOLM_DISK_FULL' })
+  expectUsable('fix')
+  delete provider.faults['clone.clone']
+  await workspaces.rename('fix', 'tidy')
+  expectUsable('tidy')
+  expect(readFileSync(elsewhere, 'utf8')).toBe(text)
+  await expectCalled(stage, 'tidy', 'running')
 })
 
 it('undoes everything when the environment cannot be copied, or git refuses', patient, async () => {

@@ -1,11 +1,12 @@
 import { existsSync, lstatSync, readFileSync, renameSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { HolmError } from '@holm/core'
-import { gitInside, type Git, type WorktreePlace } from '../git.ts'
+import type { Git, WorktreePlace } from '../git.ts'
 import { branchOf } from '../names.ts'
 import { placeOf } from '../place.ts'
 import type { WorkspaceRecord } from '../record.ts'
 import { lockReason } from '../worktree.ts'
+import { hasSubmodules, moveWithSubmodules } from './submodules.ts'
 
 /** The record under another name: a folder beside the old one, and another branch where that has holm's name. Pure. */
 export function renamedRecord(record: WorkspaceRecord, name: string): WorkspaceRecord {
@@ -14,27 +15,8 @@ export function renamedRecord(record: WorkspaceRecord, name: string): WorkspaceR
   return { ...rest, name, branch, path: join(dirname(record.path), name) }
 }
 
-/** Git would refuse these, or would have to be overruled. HOLM_FILE_DENIED. */
-export async function assertMovable(git: Git, place: WorktreePlace, to: string): Promise<void> {
-  assertUnlocked(place)
-  const index = await gitInside(git, place)(place.path, ['ls-files', '--stage', '-z'])
-  const submodules = index.stdout
-    .split('\0')
-    .filter((line) => line.startsWith('160000 '))
-    .map((line) => line.slice(line.indexOf('\t') + 1))
-  if (submodules.length === 0) return
-  throw new HolmError(
-    'HOLM_FILE_DENIED',
-    `git moves no worktree that has submodules: ${submodules.join(', ')}`,
-    {
-      hint: `Commit, and go on in a new one: holm workspace create ${to} --from BRANCH`,
-      details: { path: place.path, submodules },
-    },
-  )
-}
-
-/** holm's own lock is no obstacle: see `addWorktree`. */
-function assertUnlocked({ gitDir, path }: WorktreePlace): void {
+/** HOLM_FILE_DENIED for a worktree that somebody has locked; holm's own lock is no obstacle: see `addWorktree`. */
+export function assertUnlocked({ gitDir, path }: WorktreePlace): void {
   const file = join(gitDir, 'locked')
   const status = lstatSync(file, { throwIfNoEntry: false })
   if (status === undefined) return
@@ -67,10 +49,11 @@ async function hasBranch(git: Git, { repository, branch }: WorkspaceRecord): Pro
 export async function moveWorktree(git: Git, from: WorkspaceRecord, to: WorkspaceRecord): Promise<void> {
   const { repository } = from
   if (!existsSync(from.path) || existsSync(to.path)) return
-  if (placeOf(from) !== undefined)
-    await git(repository, ['worktree', 'move', '--force', '--force', from.path, to.path], { timeoutMs })
+  const place = placeOf(from)
   // A git that was killed in between has moved the folder, and not written so.
-  else renameSync(from.path, to.path)
+  if (place === undefined) renameSync(from.path, to.path)
+  else if (await hasSubmodules(git, place)) await moveWithSubmodules(git, place, { from, to })
+  else await git(repository, ['worktree', 'move', '--force', '--force', from.path, to.path], { timeoutMs })
   if (placeOf(to) === undefined) {
     throw new HolmError('HOLM_COMMAND_FAILED', `git does not know the worktree at ${to.path}`, {
       hint: `Look at what it knows: git -C ${JSON.stringify(repository)} worktree list`,

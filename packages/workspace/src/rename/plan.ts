@@ -6,7 +6,7 @@ import { assertWorkspaceName } from '../names.ts'
 import { presentPlace } from '../place.ts'
 import type { WorkspaceRecord } from '../record.ts'
 import { assertFree } from '../worktree.ts'
-import { assertMovable, renamedRecord } from './places.ts'
+import { assertUnlocked, renamedRecord } from './places.ts'
 
 /** Refuses names that cannot be meant, before anything else is looked at. */
 export function assertNames(
@@ -37,7 +37,7 @@ export async function planRename(
   const place = presentPlace(record)
   await assertNameFree(context, to, options)
   await assertFree(git, next)
-  await assertMovable(git, place, to)
+  assertUnlocked(place)
   const environment = await environmentOf(host, name, options)
   const stops = environment?.status === 'running' || environment?.status === 'paused'
   const lost = environment === undefined ? [] : await lossesOf(host, { record, environment }, options)
