@@ -48,6 +48,25 @@ it.each([
   await workspaces.stop('fix')
 })
 
+it('is a stop and a start where a workspace gets another name', { timeout: 60_000 }, async () => {
+  const stage = await setStage()
+  const { workspaces, repository, provider } = stage
+  const said = commit(stage)
+  await workspaces.create('fix', { cwd: repository })
+  const before = lines(said)
+  await workspaces.rename('fix', 'tidy')
+  const [stop, start] = [
+    ['pre-stop', 'post-stop'],
+    ['pre-start', 'post-start'],
+  ]
+  expect(lines(said)).toEqual([...before, ...stop, ...start])
+  // Also of one that has to be undone, and of none that is refused at once.
+  await expect(workspaces.rename('tidy', 'A b')).rejects.toMatchObject({ code: 'HOLM_NAME_INVALID' })
+  provider.faults['clone.clone'] = { code: 'HOLM_DISK_FULL' }
+  await expect(workspaces.rename('tidy', 'fix')).rejects.toMatchObject({ code: 'HOLM_DISK_FULL' })
+  expect(lines(said)).toEqual([...before, ...stop, ...start, ...stop, ...start])
+})
+
 it(
   'keeps what a command said that was not done in time, and leaves out the rest of its stage',
   { timeout: 60_000 },

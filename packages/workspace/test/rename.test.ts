@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { spawnWorkers } from '../src/workers/spawn.ts'
 import { setStage, type Stage } from './stage.ts'
 
 const patient = { timeout: 60_000 }
@@ -87,6 +88,24 @@ it('leaves stopped what was stopped, and moves what has no environment', patient
   await expect(stage.workspaces.rename('tidy', 'bare')).resolves.toMatchObject({ status: 'absent' })
   await expect(stage.workspaces.start('bare')).resolves.toMatchObject({ status: 'running' })
   await expectCalled(stage, 'bare', 'running')
+})
+
+it('leaves a worker its number, and one that sleeps awake', patient, async () => {
+  const stage = await setStage()
+  const { repository, workspaces, host } = stage
+  await workspaces.create('my-repo-worker-2', { cwd: repository, worker: 2 })
+  host.idle.watch('my-repo-worker-2')
+  await host.idle.sleep('my-repo-worker-2', { unusedSince: Date.now() + 60_000 })
+  await expect(workspaces.show('my-repo-worker-2')).resolves.toMatchObject({ status: 'paused' })
+  await workspaces.rename('my-repo-worker-2', 'tidy')
+  await expectCalled(stage, 'tidy', 'running')
+  expect(host.idle.uses('my-repo-worker-2')).toBeUndefined()
+  expect(host.idle.uses('tidy')).toMatchObject({ asleep: false })
+  const spawned = await spawnWorkers(workspaces, 2, { cwd: repository, repository })
+  expect(spawned.map(({ worker, name }) => [worker, name])).toEqual([
+    [1, 'my-repo-worker-1'],
+    [2, 'tidy'],
+  ])
 })
 
 it('takes nobody else’s name, and refuses what it cannot move', patient, async () => {

@@ -39,7 +39,11 @@ export async function planRename(
   await assertFree(git, next)
   assertUnlocked(place)
   const environment = await environmentOf(host, name, options)
-  const stops = environment?.status === 'running' || environment?.status === 'paused'
+  // One that sleeps would be woken by its next use.
+  const stops =
+    environment?.status === 'running' ||
+    environment?.status === 'paused' ||
+    host.idle.uses(name)?.asleep === true
   const lost = environment === undefined ? [] : await lossesOf(host, { record, environment }, options)
   return { name, to, stops, lost }
 }

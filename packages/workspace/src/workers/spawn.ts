@@ -1,7 +1,7 @@
 import { isHolmError } from '@holm/core'
 import type { ErrorCode, HostApi } from '@holm/core'
 import type { CreateOptions, WorkspaceInfo, Workspaces } from '../api.ts'
-import { workerName } from './names.ts'
+import { workerName, workersOf } from './names.ts'
 
 export interface Spawned {
   readonly worker: number
@@ -21,11 +21,15 @@ export async function spawnWorkers(
 ): Promise<Spawned[]> {
   const { repository, ...given } = options
   const { signal } = options
-  const known = new Set(workspaces.records().map(({ name }) => name))
+  const records = workspaces.records()
+  const known = new Set(records.map(({ name }) => name))
+  const workers = workersOf(records, repository)
   const numbers = Array.from({ length: count }, (_, index) => index + 1)
   return Promise.all(
     numbers.map(async (worker) => {
-      const name = workerName(repository, worker)
+      // One that was renamed is the same worker.
+      const own = workers.find((each) => each.worker === worker)
+      const name = own?.name ?? workerName(repository, worker)
       try {
         const info = known.has(name)
           ? await workspaces.start(name, { ...(signal && { signal }) })
