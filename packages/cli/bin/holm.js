@@ -18,9 +18,6 @@ if (word === '--version' || word === '-v' || (word === 'version' && more.length 
   // A stream for one line would cost more than the line.
   writeSync(1, more.includes('--json') ? `${JSON.stringify({ version })}\n` : `holm ${version}\n`)
 } else {
-  // The middle one of V8's compilers makes code on another thread, and may wait there for this one, which at its end waits for
-  // that thread: for ever (https://github.com/nodejs/node/issues/54918). A command of a moment does without it.
-  process.getBuiltinModule('node:v8').setFlagsFromString('--no-maglev')
   const { main } = await import(new URL('../dist/index.js', import.meta.url).href)
   await main()
 }

@@ -3,6 +3,7 @@ import { readlinkSync } from 'node:fs'
 import { runCli } from './cli.ts'
 import { explainEscape, openHost } from './host.ts'
 import { handledSignals } from './interrupts.ts'
+import { leave } from './leave.ts'
 import { sanitize } from './sanitize.ts'
 import type { Streams } from './streams.ts'
 
@@ -29,10 +30,10 @@ export async function main(): Promise<void> {
     openHost,
     sanitize,
     signals: createSignals(),
-    exit: (exitCode) => process.exit(exitCode),
+    exit: leave,
   })
   // A socket or timer that a plugin left open must not keep the command alive.
-  process.exit(code)
+  leave(code)
 }
 
 /** A folder that was removed under the shell: the kernel still knows its name, and what needs the folder says that it is gone. */
