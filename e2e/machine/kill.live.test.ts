@@ -1,6 +1,7 @@
-import { rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { EnvironmentInfo, UpResult } from '@holm/core'
 import { createFaultHolm, expectCode, listResidue, type FaultHolm } from '../faults/support/fault-holm.ts'
 import { signalAtStep } from '../faults/support/plugins.ts'
@@ -9,8 +10,15 @@ import { expectMachine, listMachine } from './support/machine.ts'
 import { prepareRuntime, runtimes, whyNot } from '../support/runtimes.ts'
 
 let holm: FaultHolm
+/** What runtimes find out about this machine and keep: for qemu minutes, were it found out in every test. */
+let cache: string
+beforeAll(() => {
+  cache = mkdtempSync(join(tmpdir(), 'holm-cache-'))
+})
+afterAll(() => rmSync(cache, { recursive: true, force: true }))
 beforeEach(() => {
   holm = createFaultHolm()
+  symlinkSync(cache, join(holm.home, 'cache'))
 })
 afterEach(() => holm.dispose())
 
