@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { EnvironmentInfo, UpResult } from '@holm/core'
 import { createFaultHolm, expectCode, listResidue, type FaultHolm } from '../faults/support/fault-holm.ts'
+import { makeSmallRootfs } from '../faults/support/small-rootfs.ts'
 import { signalAtStep } from '../faults/support/plugins.ts'
 import { describeEnd } from '../support/holm.ts'
 import { expectMachine, listMachine } from './support/machine.ts'
-import { prepareRuntime, runtimes, whyNot } from '../support/runtimes.ts'
+import { prepareRuntime, runtimes, whyNot, type Runtime } from '../support/runtimes.ts'
 
 let holm: FaultHolm
 /** What runtimes find out about this machine and keep: for qemu minutes, were it found out in every test. */
@@ -27,6 +28,9 @@ async function listEnvironments(): Promise<readonly EnvironmentInfo[]> {
 }
 
 describe.each(runtimes)('$provider', (runtime) => {
+  // What is killed in between is the same with a root filesystem that is unpacked in a moment.
+  const small: Runtime = { ...runtime, base: 'small', makeBase: makeSmallRootfs }
+
   beforeEach(async (ctx) => {
     const reason = await whyNot(holm, runtime)
     if (reason !== undefined) ctx.skip(reason)
@@ -45,7 +49,7 @@ describe.each(runtimes)('$provider', (runtime) => {
   })
 
   test.each(['create', 'start', 'setup'])('a holm killed at the begin of %s heals', async (step) => {
-    await prepareRuntime(holm, runtime, 'ports: ["0:7000"]\nscripts: { setup: "true" }\n')
+    await prepareRuntime(holm, small, 'ports: ["0:7000"]\nscripts: { setup: "true" }\n')
     const before = { machine: listMachine(), residue: await listResidue(holm) }
     signalAtStep(holm, step, 'SIGKILL')
     const killed = await holm.start(['up']).ended
@@ -63,7 +67,7 @@ describe.each(runtimes)('$provider', (runtime) => {
 
   test('a holm killed in the middle of provisioning is removed by destroy', async () => {
     const setup = 'echo provisioning now; while :; do sleep 0.05; done'
-    await prepareRuntime(holm, runtime, `scripts: { setup: "${setup}" }\n`)
+    await prepareRuntime(holm, small, `scripts: { setup: "${setup}" }\n`)
     const before = { machine: listMachine(), residue: await listResidue(holm) }
     const up = holm.start(['up', '-v'])
     await up.said('provisioning now')

@@ -9,6 +9,8 @@ export interface Runtime {
   readonly base: string
   /** What the tests need beyond what the provider's own probe asks for. */
   readonly missing?: () => string | undefined
+  /** Makes the tarball of the base, in this folder. Absent: the one of the tests. */
+  readonly makeBase?: (folder: string) => Promise<string>
 }
 
 function missingContainerd(): string | undefined {
@@ -37,8 +39,9 @@ export async function whyNot(holm: FaultHolm, { provider, missing }: Runtime): P
 
 /** Writes a blueprint for the runtime, and makes its base known. */
 export async function prepareRuntime(holm: FaultHolm, runtime: Runtime, rest = ''): Promise<void> {
-  const { provider, base } = runtime
+  const { provider, base, makeBase } = runtime
   holm.write('holm.yaml', `name: one\nbase: ${base}\nprovider: ${provider}\n${rest}`)
   if (existsSync(join(holm.home, 'data', 'bases'))) return
-  await expectCode(holm, ['base', 'add', base, process.env['HOLM_TEST_ROOTFS'] ?? ''], 0)
+  const tarball = (await makeBase?.(holm.folder)) ?? process.env['HOLM_TEST_ROOTFS'] ?? ''
+  await expectCode(holm, ['base', 'add', base, tarball], 0)
 }
