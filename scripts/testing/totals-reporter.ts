@@ -3,7 +3,7 @@ import { relative } from 'node:path'
 import type { Reporter, TestCase, TestModule } from 'vitest/node'
 import { root } from '../root.ts'
 import { collectConformance, type ConformanceTest } from './conformance.ts'
-import type { Skip, Totals, Unsteady } from './totals.ts'
+import { inOneLine, type Skip, type Totals, type Unsteady } from './totals.ts'
 
 /** Writes what `npm test` needs for its last line. vitest's own JSON leaves out why a test was skipped. */
 export default class TotalsReporter implements Reporter {
@@ -50,7 +50,7 @@ function describeUnsteadyTest(test: TestCase): Unsteady {
   return {
     file: relative(root, test.module.moduleId),
     name: test.fullName,
-    error: (first?.message ?? 'no reason given').split('\n')[0] ?? '',
+    error: inOneLine(first?.message ?? 'no reason given'),
   }
 }
 

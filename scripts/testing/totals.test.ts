@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { concludeRun, describeSkips, describeUnsteady } from './totals.ts'
+import { concludeRun, describeSkips, describeUnsteady, inOneLine } from './totals.ts'
 
 it('fails when a test or a check failed, and when nothing ran', () => {
   expect(concludeRun({ passed: 3, failed: 0, skipped: [], unsteady: [] }, 0)).toEqual({
@@ -21,6 +21,13 @@ it('lists skipped tests once per file and reason', () => {
     'skipped 2 in a.test.ts: no docker (one; two)',
     'skipped 1 in a.test.ts: to do (three)',
   ])
+})
+
+it('tells an error of many lines in one', () => {
+  expect(inOneLine('$ holm up\n\n  exit 7\nerror HOLM_BUSY: x\n')).toBe(
+    '$ holm up | exit 7 | error HOLM_BUSY: x',
+  )
+  expect(inOneLine('long '.repeat(1000))).toHaveLength(900)
 })
 
 it('names what passed only when it was run again', () => {

@@ -30,6 +30,16 @@ export function describeSkips(skipped: readonly Skip[]): string[] {
   })
 }
 
+/** The first lines of an error in one: what a command said stands below its first. */
+export function inOneLine(message: string): string {
+  const lines = message.split('\n').map((line) => line.trim())
+  return lines
+    .filter((line) => line !== '')
+    .slice(0, 12)
+    .join(' | ')
+    .slice(0, 900)
+}
+
 export function describeUnsteady(unsteady: readonly Unsteady[]): string[] {
   return unsteady.map(({ file, name, error }) => `passed only when run again: ${file} (${name}): ${error}`)
 }
