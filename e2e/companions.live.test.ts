@@ -240,8 +240,10 @@ test('a provider that cannot run images refuses before anything is made', limits
 })
 
 test('kill -9 in the middle of up, more than once: the next one goes on', limits, async () => {
-  // Its names are asked for elsewhere.
-  holm.write('holm.yaml', blueprint().replace(/echo "page: .*?\)"; /, ''))
+  holm.write(
+    'holm.yaml',
+    nameless === undefined ? blueprint() : blueprint().replace(/echo "page: .*?\)"; /, ''),
+  )
   for (const name of ['shop-cache', 'shop-web']) await killWhenMade(name)
   await expectCode(holm, ['up'], 0)
   expect(await states()).toBe(allRun)

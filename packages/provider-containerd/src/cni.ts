@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { HolmError } from '@holm/core'
@@ -104,19 +104,23 @@ export async function runPlugin(call: PluginCall): Promise<unknown> {
 }
 
 /**
- * Waits until no plugin works for the environments whose ids begin so: a plugin outlives the holm that was killed while it ran, and would
+ * Waits until no plugin works for the environments whose ids are meant: a plugin outlives the holm that was killed while it ran, and would
  * make again what is taken away meanwhile. At most as long as a plugin may take.
  */
-export async function pluginsEnd(idPrefix: string): Promise<void> {
+export async function pluginsEnd(isMeant: (containerId: string) => boolean): Promise<void> {
   const deadline = performance.now() + pluginMs
-  while (performance.now() < deadline && isPluginAtWork(idPrefix)) await wait(20)
+  while (performance.now() < deadline && isPluginAtWork(isMeant)) await wait(20)
 }
 
-function isPluginAtWork(idPrefix: string): boolean {
+/** Of this machine's own processes: what runs inside an environment may call itself what it likes, and is waited for by nobody. */
+function isPluginAtWork(isMeant: (containerId: string) => boolean): boolean {
+  const own = readlinkSync('/proc/self/ns/mnt')
   const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   return processes.some((pid) => {
     try {
-      return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`.includes(`\0CNI_CONTAINERID=${idPrefix}`)
+      const env = readFileSync(`/proc/${pid}/environ`, 'latin1')
+      const id = /(?:^|\0)CNI_CONTAINERID=([^\0]*)/.exec(env)?.[1]
+      return id !== undefined && isMeant(id) && readlinkSync(`/proc/${pid}/ns/mnt`) === own
     } catch {
       // It ended, or is somebody else's.
       return false

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createFakeRunner } from '@holm/testkit'
 import { describe, expect, it } from 'vitest'
@@ -50,9 +50,9 @@ it('a plugin that outlived its holm is waited for, and no other', async () => {
     stdio: ['pipe', 'ignore', 'ignore'],
   })
   await once(plugin, 'spawn')
-  await pluginsEnd(`${id}-other`)
+  await pluginsEnd((each) => each === `${id}-other`)
   const order: string[] = []
-  const waited = pluginsEnd(`test-${process.pid}-`).then(() => order.push('went on'))
+  const waited = pluginsEnd((each) => each === id).then(() => order.push('went on'))
   setImmediate(() => {
     order.push('told it to end')
     plugin.stdin.end()
@@ -60,6 +60,24 @@ it('a plugin that outlived its holm is waited for, and no other', async () => {
   await Promise.all([once(plugin, 'exit'), waited])
   expect(order).toEqual(['told it to end', 'went on'])
 })
+
+it(
+  'what an environment runs under a plugin’s variable is not waited for',
+  { timeout: 20_000 },
+  async (ctx) => {
+    const inside = ['--user', '--map-root-user', '--mount']
+    if (spawnSync('unshare', [...inside, 'true']).status !== 0) ctx.skip('this user may make no namespaces')
+    const id = `test-${process.pid}-hostile`
+    const env = { ...process.env, CNI_CONTAINERID: id }
+    const argv = [...inside, 'sh', '-c', 'echo inside; exec cat']
+    const hostile = spawn('unshare', argv, { env, stdio: ['pipe', 'pipe', 'ignore'] })
+    await once(hostile.stdout, 'data')
+    await pluginsEnd((each) => each === id)
+    expect(hostile.exitCode).toBeNull()
+    hostile.stdin.end()
+    await once(hostile, 'exit')
+  },
+)
 
 describe('addresses', () => {
   it('are free ones, and the same for the same seed', () => {

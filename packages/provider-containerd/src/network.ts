@@ -74,9 +74,10 @@ export async function attachNetwork(attachment: Attachment): Promise<string | un
 export async function detachNetwork(
   attachment: Omit<Attachment, 'netns'> & { readonly address: string | undefined },
 ): Promise<void> {
+  const { address, cniId } = attachment
   const network = await loadNetwork(attachment.engine)
   if (!network || findPlugins() === undefined) return
-  if (attachment.address === undefined) await pluginsEnd(attachment.cniId)
+  if (address === undefined) await pluginsEnd((id) => id === cniId)
   const call = pluginCall({ ...attachment, netns: '' }, 'DEL')
   if (attachment.ports.length > 0)
     await runPlugin({ ...call, config: portmapConfig(network, attachment.ports.map(mapping)) })
@@ -139,7 +140,7 @@ export async function removeNetwork(
   await locked(engine, ctx, async () => {
     const network = await loadNetwork(engine)
     if (!network || !(await isUnused())) return
-    await pluginsEnd(`${engine.namespace}-`)
+    await pluginsEnd((id) => id.startsWith(`${engine.namespace}-`))
     await removeRules(network, ctx)
     if (existsSync(`/sys/class/net/${network.bridge}`))
       await ctx.runner.run(['ip', 'link', 'delete', network.bridge], { timeoutMs: 10_000 })
