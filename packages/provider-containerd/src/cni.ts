@@ -88,6 +88,8 @@ export async function runPlugin(call: PluginCall): Promise<unknown> {
     timeoutMs: pluginMs,
     env: {
       PATH: call.path,
+      // For `pluginsEnd`: the plugins themselves do not look at it.
+      HOLM_BRIDGE: String(config['name']),
       CNI_COMMAND: command,
       CNI_CONTAINERID: containerId,
       CNI_NETNS: netns,
@@ -96,31 +98,44 @@ export async function runPlugin(call: PluginCall): Promise<unknown> {
     },
   })
   if (code === 0) return stdout.trim() === '' ? undefined : (JSON.parse(stdout) as unknown)
+  const said = pluginMessage(stdout) ?? stderr.trim()
+  const hint = /no IP addresses available/i.test(said)
+    ? 'Stop or remove environments of this network that are no longer used, or name another one.'
+    : 'Use `network: none` or `network: host` when this machine’s network cannot be changed.'
   throw new HolmError(
     'HOLM_ENVIRONMENT_FAILED',
-    `the network plugin ${String(config['type'])} failed: ${pluginMessage(stdout) ?? stderr.trim()}`,
-    { hint: 'Use `network: none` or `network: host` when this machine’s network cannot be changed.' },
+    `the network plugin ${String(config['type'])} failed: ${said}`,
+    { hint },
   )
 }
 
+/** Which environment a plugin works for, and in which network. */
+export interface PluginAtWork {
+  readonly containerId: string
+  /** Absent: an earlier version of holm started it. */
+  readonly bridge: string | undefined
+}
+
 /**
- * Waits until no plugin works for the environments whose ids are meant: a plugin outlives the holm that was killed while it ran, and would
+ * Waits until no plugin that is meant works: a plugin outlives the holm that was killed while it ran, and would
  * make again what is taken away meanwhile. At most as long as a plugin may take.
  */
-export async function pluginsEnd(isMeant: (containerId: string) => boolean): Promise<void> {
+export async function pluginsEnd(isMeant: (plugin: PluginAtWork) => boolean): Promise<void> {
   const deadline = performance.now() + pluginMs
   while (performance.now() < deadline && isPluginAtWork(isMeant)) await wait(20)
 }
 
 /** Of this machine's own processes: what runs inside an environment may call itself what it likes, and is waited for by nobody. */
-function isPluginAtWork(isMeant: (containerId: string) => boolean): boolean {
+function isPluginAtWork(isMeant: (plugin: PluginAtWork) => boolean): boolean {
   const own = readlinkSync('/proc/self/ns/mnt')
   const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   return processes.some((pid) => {
     try {
       const env = readFileSync(`/proc/${pid}/environ`, 'latin1')
-      const id = /(?:^|\0)CNI_CONTAINERID=([^\0]*)/.exec(env)?.[1]
-      return id !== undefined && isMeant(id) && readlinkSync(`/proc/${pid}/ns/mnt`) === own
+      const containerId = /(?:^|\0)CNI_CONTAINERID=([^\0]*)/.exec(env)?.[1]
+      const bridge = /(?:^|\0)HOLM_BRIDGE=([^\0]*)/.exec(env)?.[1]
+      if (containerId === undefined || !isMeant({ containerId, bridge })) return false
+      return readlinkSync(`/proc/${pid}/ns/mnt`) === own
     } catch {
       // It ended, or is somebody else's.
       return false

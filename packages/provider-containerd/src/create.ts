@@ -39,7 +39,7 @@ export async function createEnvironment(
   ctx: ProviderContext,
 ): Promise<EnvironmentState> {
   const { spec, origin } = request
-  assertNetwork(engine, spec)
+  assertNetwork(spec)
   const base = origin?.base ?? (await resolveBase(engine, spec, ctx))
   return engine.use({ ctx, action: `create ${spec.name}` }, async (client) => {
     const draft = draftContainer(engine, spec, {
@@ -100,6 +100,7 @@ function draftContainer(engine: Engine, spec: EnvironmentSpec, input: DraftInput
     folder,
     hostname: spec.hostname,
     network: spec.network,
+    ...(spec.aliases && { aliases: spec.aliases }),
     ports: spec.ports,
     limits: wantedLimits(spec.resources),
     enforcers: machine.enforcers,

@@ -6,18 +6,25 @@ export interface EtcInput {
   readonly hostname: string
   /** The environment's own address, where it has one. */
   readonly address?: string | undefined
+  /** What it is called, the host name first; absent: that alone. */
+  readonly names?: readonly string[]
   readonly options: ContainerdOptions
 }
 
 /** Pure: /etc/hosts. */
-export function hostsFile({ hostname, address = '127.0.1.1', options }: EtcInput): string {
+export function hostsFile({
+  hostname,
+  address = '127.0.1.1',
+  names = [hostname],
+  options,
+}: EtcInput): string {
   const extra = Object.entries(options.extraHosts ?? {}).map(([name, at]) => `${at}\t${name}`)
   return [
     '127.0.0.1\tlocalhost',
     '::1\tlocalhost ip6-localhost ip6-loopback',
     'ff02::1\tip6-allnodes',
     'ff02::2\tip6-allrouters',
-    `${address}\t${hostname}`,
+    `${address}\t${names.join(' ')}`,
     ...extra,
     '',
   ].join('\n')

@@ -4,8 +4,7 @@ import { createFakeRunner } from '@holm/testkit'
 import { describe, expect, it } from 'vitest'
 import { bridgeConfig, findPlugins, parseAddress, pluginsEnd, portmapConfig, runPlugin } from './cni.ts'
 import { hostsFile, resolvFile } from './etc-files.ts'
-import { networkRules } from './firewall.ts'
-import { chooseSubnet, parseRoutes } from './subnet.ts'
+import { chooseSubnet, parseRoutes, parseSubnet } from './subnet.ts'
 
 const network = { bridge: 'holmc1', subnet: '10.64.1.0/24', state: '/state' }
 
@@ -32,13 +31,24 @@ describe('plugins', () => {
     expect(parseAddress({ ips: [{ address: '10.64.1.2/24' }] })).toBe('10.64.1.2')
   })
 
-  it('are quoted when they fail', async () => {
+  it('are quoted when they fail, with what helps when a network is full', async () => {
     const stdout = JSON.stringify({ code: 7, msg: 'no more addresses', details: 'in range' })
     const runner = createFakeRunner([{ argv: ['/p/bridge'], code: 1, stdout }])
     const call = { command: 'ADD', folder: '/p', containerId: 'c', netns: '/n', path: '/sbin' } as const
     await expect(runPlugin({ ...call, config: bridgeConfig(network), runner })).rejects.toMatchObject({
       code: 'HOLM_ENVIRONMENT_FAILED',
       message: expect.stringContaining('no more addresses; in range'),
+    })
+    const full =
+      'failed to allocate for range 0: no IP addresses available in range set: 10.64.1.1-10.64.1.254'
+    const fullRunner = createFakeRunner([
+      { argv: ['/p/bridge'], code: 1, stdout: JSON.stringify({ msg: full }) },
+    ])
+    await expect(
+      runPlugin({ ...call, config: bridgeConfig(network), runner: fullRunner }),
+    ).rejects.toMatchObject({
+      code: 'HOLM_ENVIRONMENT_FAILED',
+      hint: expect.stringContaining('Stop or remove environments of this network'),
     })
   })
 })
@@ -50,9 +60,9 @@ it('a plugin that outlived its holm is waited for, and no other', async () => {
     stdio: ['pipe', 'ignore', 'ignore'],
   })
   await once(plugin, 'spawn')
-  await pluginsEnd((each) => each === `${id}-other`)
+  await pluginsEnd((each) => each.containerId === `${id}-other`)
   const order: string[] = []
-  const waited = pluginsEnd((each) => each === id).then(() => order.push('went on'))
+  const waited = pluginsEnd((each) => each.containerId === id).then(() => order.push('went on'))
   setImmediate(() => {
     order.push('told it to end')
     plugin.stdin.end()
@@ -72,7 +82,7 @@ it(
     const argv = [...inside, 'sh', '-c', 'echo inside; exec cat']
     const hostile = spawn('unshare', argv, { env, stdio: ['pipe', 'pipe', 'ignore'] })
     await once(hostile.stdout, 'data')
-    await pluginsEnd((each) => each === id)
+    await pluginsEnd((each) => each.containerId === id)
     expect(hostile.exitCode).toBeNull()
     hostile.stdin.end()
     await once(hostile, 'exit')
@@ -87,20 +97,17 @@ describe('addresses', () => {
     const [a = 0, b = 0, c = 0] = first.split('.').map(Number)
     const taken = { address: ((a << 24) | (b << 16) | (c << 8)) >>> 0, bits: 24 }
     expect(chooseSubnet('seed', [taken, { address: 0, bits: 0 }])).not.toBe(first)
-    expect(() => chooseSubnet('seed', [{ address: 10 << 24, bits: 8 }])).toThrow(/no range/)
+    const none = expect.objectContaining({
+      code: 'HOLM_ENVIRONMENT_FAILED',
+      message: expect.stringContaining('no range') as string,
+    }) as Error
+    expect(() => chooseSubnet('seed', [parseSubnet('10.0.0.0/8')])).toThrow(none)
   })
 
   it('of routes are read in this machine’s byte order', () => {
     const table = 'Iface\tDestination\nbr0\t0001400A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n'
     expect(parseRoutes(table)).toEqual([{ address: 0x0a400100, bits: 24 }])
   })
-})
-
-it('lets answers and published ports in, and everything out', () => {
-  const rules = networkRules(network).map(({ match }) => match.join(' '))
-  expect(rules[0]).toContain('-s 10.64.1.0/24 ! -o holmc1')
-  expect(rules.every((rule) => rule.includes('--comment holm holmc1'))).toBe(true)
-  expect(rules[2]).toContain('RELATED,ESTABLISHED,DNAT')
 })
 
 describe('files of /etc', () => {
@@ -112,6 +119,7 @@ describe('files of /etc', () => {
     })
     expect(text).toContain('10.64.1.2\tme\n192.0.2.1\ta.test\n')
     expect(hostsFile({ hostname: 'me', options: {} })).toContain('127.0.1.1\tme')
+    expect(hostsFile({ hostname: 'me', names: ['me', 'box'], options: {} })).toContain('127.0.1.1\tme box\n')
   })
 
   it('resolv.conf leaves out what cannot be reached', () => {

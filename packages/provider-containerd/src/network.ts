@@ -1,24 +1,15 @@
-import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import path from 'node:path'
+import { writeFile } from 'node:fs/promises'
 import { HolmError } from '@holm/core'
 import type { EnvironmentSpec, PortBinding, ProviderContext } from '@holm/core'
 import { bridgeConfig, findPlugins, parseAddress, pluginsEnd, portmapConfig, runPlugin } from './cni.ts'
-import type { NetworkConfig, PluginCall, PortMapping } from './cni.ts'
+import type { PluginCall, PortMapping } from './cni.ts'
 import type { Engine } from './engine.ts'
-import { ensureRules, removeRules } from './firewall.ts'
-import { withLock } from './lock.ts'
-import { hash } from './names.ts'
-import { chooseSubnet, loadTakenNetworks } from './subnet.ts'
+import { ensureRules } from './firewall.ts'
+import { ensureNetwork, hasBridge, isNamed, loadNetwork, withNetworksLock } from './networks.ts'
+import type { Network } from './networks.ts'
 
 /** What a blueprint asks of the network that cannot be given is said before anything is made. */
-export function assertNetwork(engine: Engine, spec: EnvironmentSpec): void {
-  const { network, ports } = spec
-  if (!['default', 'none', 'host'].includes(network)) {
-    throw new HolmError('HOLM_BLUEPRINT_UNSUPPORTED', `containerd has no network "${network}"`, {
-      hint: 'Use `default`, `none` or `host`.',
-    })
-  }
+export function assertNetwork({ network, ports }: Pick<EnvironmentSpec, 'network' | 'ports'>): void {
   if (network === 'none' && ports.length > 0) {
     throw new HolmError('HOLM_BLUEPRINT_UNSUPPORTED', 'ports cannot be published without a network', {
       hint: 'Use the default network, or publish nothing.',
@@ -32,7 +23,7 @@ export function assertNetwork(engine: Engine, spec: EnvironmentSpec): void {
       { hint: 'Use the default network, or the same number on both sides.' },
     )
   }
-  if (network === 'default') requirePlugins()
+  if (hasBridge(network)) requirePlugins()
 }
 
 export function requirePlugins(): string {
@@ -49,6 +40,8 @@ export function requirePlugins(): string {
 
 export interface Attachment {
   readonly engine: Engine
+  /** As the blueprint names it. */
+  readonly network: string
   /** Id that the plugins know the environment by. */
   readonly cniId: string
   readonly netns: string
@@ -59,12 +52,13 @@ export interface Attachment {
 /** Gives the namespace an interface and an address, and publishes its ports. Returns the address. */
 export async function attachNetwork(attachment: Attachment): Promise<string | undefined> {
   const { engine, ports, ctx } = attachment
-  const network = await ensureNetwork(engine, ctx)
+  const network = await ensureNetwork(engine, attachment.network, ctx)
   const call = pluginCall(attachment, 'ADD')
   const [result] = await Promise.all([
     runPlugin({ ...call, config: bridgeConfig(network) }),
-    ensureRules(network, { runner: ctx.runner, log: ctx.log }),
+    ensureRules(network, ctx, (work) => withNetworksLock(engine, ctx, work)),
   ])
+  if (isNamed(network.name)) await describeBridge(network, engine)
   if (ports.length > 0)
     await runPlugin({ ...call, config: portmapConfig(network, ports.map(mapping), result) })
   return parseAddress(result)
@@ -75,9 +69,9 @@ export async function detachNetwork(
   attachment: Omit<Attachment, 'netns'> & { readonly address: string | undefined },
 ): Promise<void> {
   const { address, cniId } = attachment
-  const network = await loadNetwork(attachment.engine)
+  const network = await loadNetwork(attachment.engine, attachment.network)
   if (!network || findPlugins() === undefined) return
-  if (address === undefined) await pluginsEnd((id) => id === cniId)
+  if (address === undefined) await pluginsEnd(({ containerId }) => containerId === cniId)
   const call = pluginCall({ ...attachment, netns: '' }, 'DEL')
   if (attachment.ports.length > 0)
     await runPlugin({ ...call, config: portmapConfig(network, attachment.ports.map(mapping)) })
@@ -85,7 +79,7 @@ export async function detachNetwork(
 }
 
 function pluginCall(
-  { engine, cniId, netns, ctx }: Omit<Attachment, 'ports'>,
+  { engine, cniId, netns, ctx }: Omit<Attachment, 'network' | 'ports'>,
   command: PluginCall['command'],
 ): Omit<PluginCall, 'config'> {
   return {
@@ -102,53 +96,8 @@ function mapping({ host, container, protocol, hostIp }: PortBinding): PortMappin
   return { hostPort: host, containerPort: container, protocol, hostIP: hostIp }
 }
 
-function networkFolder(engine: Engine): string {
-  return path.join(engine.folder, 'network')
-}
-
-async function loadNetwork(engine: Engine): Promise<NetworkConfig | undefined> {
-  const text = await readFile(path.join(networkFolder(engine), 'config.json'), 'utf8').catch(() => undefined)
-  return text === undefined ? undefined : (JSON.parse(text) as NetworkConfig)
-}
-
-/** The bridge's name and addresses are chosen once, and kept as long as there are environments. The plugin makes the bridge itself. */
-async function ensureNetwork(engine: Engine, ctx: ProviderContext): Promise<NetworkConfig> {
-  const present = await loadNetwork(engine)
-  if (present) return present
-  return locked(engine, ctx, async () => {
-    const again = await loadNetwork(engine)
-    if (again) return again
-    const folder = networkFolder(engine)
-    const network: NetworkConfig = {
-      bridge: `holmc${hash(engine.folder, 8)}`,
-      subnet: chooseSubnet(engine.folder, loadTakenNetworks()),
-      state: path.join(folder, 'addresses'),
-    }
-    await mkdir(folder, { recursive: true })
-    await writeFile(path.join(folder, 'config.json'), JSON.stringify(network))
-    return network
-  })
-}
-
-/** Called after the last environment was removed. */
-export async function removeNetwork(
-  engine: Engine,
-  ctx: ProviderContext,
-  isUnused: () => Promise<boolean>,
-): Promise<void> {
-  if (!(await loadNetwork(engine))) return
-  await locked(engine, ctx, async () => {
-    const network = await loadNetwork(engine)
-    if (!network || !(await isUnused())) return
-    await pluginsEnd((id) => id.startsWith(`${engine.namespace}-`))
-    await removeRules(network, ctx)
-    if (existsSync(`/sys/class/net/${network.bridge}`))
-      await ctx.runner.run(['ip', 'link', 'delete', network.bridge], { timeoutMs: 10_000 })
-    await rm(networkFolder(engine), { recursive: true, force: true })
-  })
-}
-
-function locked<T>(engine: Engine, ctx: ProviderContext, work: () => Promise<T>): Promise<T> {
-  const file = path.join(engine.folder, 'locks', 'network')
-  return withLock({ file, what: 'the network of its environments', signal: ctx.signal }, work)
+/** For people, and for whoever looks for what holm left. The kernel takes 255 bytes. */
+async function describeBridge({ name, bridge }: Network, { namespace }: Engine): Promise<void> {
+  const text = Buffer.from(`holm containerd ${namespace} ${name}`).subarray(0, 255)
+  await writeFile(`/sys/class/net/${bridge}/ifalias`, text).catch(() => {})
 }

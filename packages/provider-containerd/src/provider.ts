@@ -25,7 +25,7 @@ export const traits: Traits = {
   bases: ['rootfs', 'image'],
   mounts: ['bind', 'volume', 'tmpfs'],
   limits: ['cpus', 'memory', 'pids'],
-  networks: ['default', 'none', 'host'],
+  networks: ['default', 'none', 'host', 'named'],
   mapsPorts: true,
 }
 

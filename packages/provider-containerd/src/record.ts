@@ -21,6 +21,8 @@ export interface EnvironmentRecord {
   readonly folder: string
   readonly hostname: string
   readonly network: string
+  /** Names that others in its named network find it by, besides its own and its host name. */
+  readonly aliases?: readonly string[]
   readonly ports: readonly PortRequest[]
   readonly limits: Partial<Readonly<Record<LimitName, number>>>
   /** What enforces each limit. */

@@ -3,6 +3,7 @@ import type { Client } from './client.ts'
 import { findEnvironment } from './environment.ts'
 import type { Environment, Target } from './environment.ts'
 import { tryEnvironmentLock } from './locks.ts'
+import { tellNeighbours } from './neighbours.ts'
 import { detachNetwork } from './network.ts'
 import { releasePorts } from './ports.ts'
 import { loadRun, saveRun } from './run-record.ts'
@@ -20,10 +21,11 @@ export async function releaseEnded(client: Client, target: Target, found: Enviro
       const held = again && (await holdsNetwork(again))
       if (!held) return
       const { cniId, address, ports, startedAt } = held
-      const { folder } = again.record
-      if (cniId !== undefined) await detachNetwork({ engine, cniId, address, ports, ctx })
+      const { folder, network } = again.record
+      if (cniId !== undefined) await detachNetwork({ engine, network, cniId, address, ports, ctx })
       await releasePorts({ engine, folder }, ports)
       await saveRun(folder, { startedAt, ports: [] })
+      await tellNeighbours(client, { engine, network, ctx })
     })
   } catch (error) {
     // The question was what is there; a stop or the next start tries it again.

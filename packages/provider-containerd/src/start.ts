@@ -12,13 +12,15 @@ import { explain, isStatus, parseFailure } from './failure.ts'
 import { ensureFifos } from './fifo.ts'
 import { findInLayers } from './layers.ts'
 import { withEnvironmentLock } from './locks.ts'
+import { namesOf, tellNeighbours } from './neighbours.ts'
 import { attachNetwork } from './network.ts'
+import { hasBridge, isNamed, removeUnusedNetworks } from './networks.ts'
 import type { OciSpec } from './oci-spec.ts'
 import { releasePorts, takePorts } from './ports.ts'
 import { filesOf } from './record.ts'
 import { saveRun } from './run-record.ts'
 import { ensureSnapshot } from './snapshot-files.ts'
-import { clearRun, removeTask } from './stop.ts'
+import { clearRun, listUsedNetworks, removeTask } from './stop.ts'
 import { parseUser, unknownUser } from './users.ts'
 import { ensureVolumes } from './volumes.ts'
 
@@ -52,7 +54,17 @@ async function startLocked(client: Client, target: Target): Promise<EnvironmentS
     await clearRun(client, target, await requireEnvironment(client, target.name)).catch(() => {})
     throw error
   }
+  await removeLeftNetworks(client, target, found.record.network)
   return stateOf({ ...found, task: await findTask(client, containerId) })
+}
+
+/** What a killed holm left of other networks. It runs whether that works or not: the next one tries it again. */
+async function removeLeftNetworks(client: Client, { engine, ctx }: Target, except: string): Promise<void> {
+  try {
+    await removeUnusedNetworks(engine, ctx, { loadUsed: () => listUsedNetworks(client), except })
+  } catch (error) {
+    ctx.log.debug(`networks that nobody uses are left: ${(error as Error).message}`)
+  }
 }
 
 async function launch(client: Client, target: Target, found: Environment): Promise<void> {
@@ -77,12 +89,15 @@ async function launch(client: Client, target: Target, found: Environment): Promi
     ])
     const cniId = `${engine.namespace}-${containerId}`
     const run = { startedAt: new Date().toISOString(), ports }
-    if (record.network === 'default') {
+    if (hasBridge(record.network)) {
+      const { network } = record
       await saveRun(folder, { ...run, cniId })
       const netns = `/proc/${pid}/ns/net`
-      const address = await attachNetwork({ engine, cniId, netns, ports, ctx })
-      await writeHosts(files.etc, { ...record, address })
+      const address = await attachNetwork({ engine, network, cniId, netns, ports, ctx })
+      await writeHosts(files.etc, { ...record, address, ...(isNamed(network) && { names: namesOf(record) }) })
       await saveRun(folder, { ...run, cniId, ...(address !== undefined && { address }) })
+      // Before its main process looks for them.
+      await tellNeighbours(client, { engine, network, ctx })
     } else await saveRun(folder, run)
     assertNotAborted(ctx.signal)
     await client.call('Tasks.Start', { containerId })

@@ -9,7 +9,9 @@ import { collectGarbage } from './lease.ts'
 import { withEnvironmentLock } from './locks.ts'
 import { assertUnmounted, unmountLeftovers } from './mounted.ts'
 import { label } from './names.ts'
-import { detachNetwork, removeNetwork } from './network.ts'
+import { tellNeighbours } from './neighbours.ts'
+import { detachNetwork } from './network.ts'
+import { removeUnusedNetworks } from './networks.ts'
 import { releasePorts } from './ports.ts'
 import { awaitEnd } from './process-end.ts'
 import { absentState, filesOf, parseRecord } from './record.ts'
@@ -63,11 +65,13 @@ export async function clearRun(client: Client, target: Target, found: Environmen
   const run = await loadRun(record.folder)
   if (found.task) await removeTask(client, containerId)
   const { cniId, address, ports = [] } = run ?? {}
-  if (cniId !== undefined) await detachNetwork({ engine, cniId, address, ports, ctx })
+  const { network } = record
+  if (cniId !== undefined) await detachNetwork({ engine, network, cniId, address, ports, ctx })
   if (run) await releasePorts({ engine, folder: record.folder }, run.ports)
   await unmountLeftovers(filesOf(record.folder).mounts, ctx.runner)
   await clearIo(filesOf(record.folder).io)
   await removeRun(record.folder)
+  if (address !== undefined) await tellNeighbours(client, { engine, network, ctx })
 }
 
 export async function removeTask(client: Client, containerId: string): Promise<void> {
@@ -89,7 +93,8 @@ export async function removeEnvironment(target: Target, options: RemoveOptions):
     const found = await findEnvironment(client, name)
     if (found) await withEnvironmentLock(target, () => removeLocked(client, target))
     if (options.volumes) await removeOwnVolumes(client, target, found)
-    if (found) await removeNetwork(engine, ctx, () => hasNoEnvironment(client))
+    // Also when there is none: whoever removed it may have been killed before the network went, too.
+    await removeUnusedNetworks(engine, ctx, { loadUsed: () => listUsedNetworks(client) })
   })
 }
 
@@ -126,7 +131,7 @@ async function listRecords(client: Client): Promise<readonly Environment['record
   return containers.map(parseRecord).filter((record) => record !== undefined)
 }
 
-async function hasNoEnvironment(client: Client): Promise<boolean> {
-  const records = await listRecords(client)
-  return records.every(({ network }) => network !== 'default')
+/** What environments name, whether they run or not. */
+export async function listUsedNetworks(client: Client): Promise<ReadonlySet<string>> {
+  return new Set((await listRecords(client)).map(({ network }) => network))
 }

@@ -23,8 +23,17 @@ export function chooseSubnet(seed: string, taken: readonly TakenNetwork[]): stri
       return `${formatAddress(address)}/24`
   }
   throw new HolmError('HOLM_ENVIRONMENT_FAILED', 'no range of addresses is free for environments', {
-    hint: 'Use `network: host` or `network: none`.',
+    hint: 'Remove environments in networks that are no longer used, or use `network: host` or `network: none`.',
   })
+}
+
+/** Pure: "10.64.1.0/24" as numbers. */
+export function parseSubnet(text: string): TakenNetwork {
+  const [address = '', bits = '32'] = text.split('/')
+  return {
+    address: address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0),
+    bits: Number(bits),
+  }
 }
 
 function overlap(one: TakenNetwork, other: TakenNetwork): boolean {
@@ -61,9 +70,7 @@ export function loadTakenNetworks(): readonly TakenNetwork[] {
     .flatMap((list) => list ?? [])
     .flatMap(({ family, cidr }) => {
       if (family !== 'IPv4' || cidr === null) return []
-      const [address = '', bits = '32'] = cidr.split('/')
-      const number = address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
-      return [{ address: number, bits: Number(bits) }]
+      return [parseSubnet(cidr)]
     })
   return [...own, ...parseRoutes(readFileSync('/proc/net/route', 'utf8'))]
 }

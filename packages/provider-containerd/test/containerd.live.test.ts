@@ -12,6 +12,7 @@ import { findEnvironment } from '../src/environment.ts'
 import { snapshotter } from '../src/names.ts'
 import { liveSkip, loadLiveBase, openLive, runner } from './live.ts'
 import type { Live } from './live.ts'
+import { testNetworks } from './network-tests.ts'
 
 const reason = liveSkip()
 if (reason) process.stderr.write(`containerd.live: skipped: ${reason}\n`)
@@ -287,6 +288,8 @@ describe.skipIf(reason)('containerd itself', () => {
     expect(await rules()).not.toContain(`--dport ${port?.host} `)
     expect((await live.provider.start(name, context())).status).toBe('running')
   })
+
+  testNetworks(() => ({ live, base }))
 
   it('says so when a mount’s folder is not there', async () => {
     const mounts = [{ type: 'bind', source: '/nonexistent/folder', target: '/x', readonly: false }] as const

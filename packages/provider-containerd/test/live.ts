@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -34,6 +34,8 @@ export interface Live {
   readonly provider: Provider
   readonly engine: Engine
   readonly context: Pick<ProviderContext, 'runner'>
+  /** Names of the networks of this namespace that have a bridge. */
+  networks(): Promise<readonly string[]>
   /** Another provider over the same data, as a second holm process has it. */
   again(): { readonly provider: Provider; readonly engine: Engine }
   dispose(): Promise<void>
@@ -58,10 +60,20 @@ export async function openLive(): Promise<Live> {
   return {
     ...first,
     context: { runner },
+    networks: () => listNetworks(namespace),
     again: open,
     async dispose() {
       first.engine.dispose()
       await rm(top, { recursive: true, force: true })
     },
   }
+}
+
+async function listNetworks(namespace: string): Promise<readonly string[]> {
+  const own = `holm containerd ${namespace} `
+  const devices = await readdir('/sys/class/net')
+  const texts = await Promise.all(
+    devices.map((device) => readFile(`/sys/class/net/${device}/ifalias`, 'utf8').catch(() => '')),
+  )
+  return texts.flatMap((text) => (text.startsWith(own) ? [text.slice(own.length).trim()] : []))
 }

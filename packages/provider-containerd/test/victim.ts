@@ -10,9 +10,10 @@ interface Settings {
   readonly address: string
   readonly base: Base
   readonly name: string
+  readonly network?: string
 }
 
-const { base, name, ...settings } = JSON.parse(process.argv[2] ?? '{}') as Settings
+const { base, name, network = 'default', ...settings } = JSON.parse(process.argv[2] ?? '{}') as Settings
 const env = { PATH: process.env['PATH'] }
 const engine = createEngine({ ...settings, env, caller: { uid: 0, gid: 0 } })
 const provider = createProvider(engine)
@@ -23,7 +24,7 @@ await provider.list(context())
 process.stdout.write('begin\n')
 const ports = [{ container: 80, hostIp: '127.0.0.1', protocol: 'tcp' }] as const
 const mounts = [{ type: 'volume', target: '/var/cache', readonly: false }] as const
-await provider.create(createSpec({ name, base, ports, mounts }), context())
+await provider.create(createSpec({ name, base, ports, mounts, network }), context())
 await provider.start(name, context())
 process.stdout.write('started\n')
 await provider.stop(name, { graceMs: 0 }, context())
