@@ -72,7 +72,14 @@ it('changes nothing that is right, and says what fails', async () => {
     { argv: ['iptables-restore', '--noflush', '--wait'], code: 4, stderr: 'no kernel module' },
   ])
   await ensureRules(other, { runner: unable, log: logger }, locked)
+  const without = createFakeRunner([
+    { argv: ['iptables-save'], missing: true },
+    { argv: ['iptables-restore', '--noflush', '--wait'], missing: true },
+  ])
+  await ensureRules(other, { runner: without, log: logger }, locked)
+  const lost = 'environments reach no other machine, and networks are not kept apart'
   expect(log).toEqual([
-    'environments reach no other machine, and networks are not kept apart: iptables-restore said: no kernel module',
+    `${lost}: iptables-restore said: no kernel module`,
+    `${lost}: iptables is not installed`,
   ])
 })

@@ -96,8 +96,8 @@ function mapping({ host, container, protocol, hostIp }: PortBinding): PortMappin
   return { hostPort: host, containerPort: container, protocol, hostIP: hostIp }
 }
 
-/** For people, and for whoever looks for what holm left. The kernel takes 255 bytes. */
+/** For people, and for whoever looks for what holm left. The kernel takes 255 bytes, and tools print them as they are. */
 async function describeBridge({ name, bridge }: Network, { namespace }: Engine): Promise<void> {
-  const text = Buffer.from(`holm containerd ${namespace} ${name}`).subarray(0, 255)
-  await writeFile(`/sys/class/net/${bridge}/ifalias`, text).catch(() => {})
+  const text = `holm containerd ${namespace} ${name.replaceAll(/[^ -~]/g, '?')}`
+  await writeFile(`/sys/class/net/${bridge}/ifalias`, text.slice(0, 255)).catch(() => {})
 }

@@ -68,6 +68,10 @@ function limitations({ env }: Engine): readonly string[] {
           'the network plugins (containernetworking-plugins) are missing: only `network: none` and `network: host` work',
         ]
       : []),
-    ...(hasIptables ? [] : ['without iptables environments reach no other machine and publish no ports']),
+    ...(hasIptables
+      ? []
+      : [
+          'without iptables environments reach no other machine and publish no ports, and networks are not kept apart',
+        ]),
   ]
 }

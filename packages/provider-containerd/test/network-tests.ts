@@ -12,6 +12,8 @@ import { placeOf } from '../src/networks.ts'
 import { runner } from './live.ts'
 import type { Live } from './live.ts'
 
+/** Generous: a busy machine takes its time. */
+const limits = { timeout: 300_000 }
 const stop = { graceMs: 0 }
 const port = { container: 8000, hostIp: '127.0.0.1', protocol: 'tcp' } as const
 
@@ -48,55 +50,59 @@ export function testNetworks(given: () => { readonly live: Live; readonly base: 
     ]
   }
 
-  it('named networks lead to each other by name and address, to no other network, and go with their last environment', async () => {
-    const { live } = given()
-    await up('web', { network: 'front', aliases: ['www'], ports: [port] })
-    await up('client', { network: 'front' })
-    await up('stranger', { network: 'back' })
-    await up('plain')
-    const argv = ['python3', '-u', '-m', 'http.server', '8000', '-d', '/etc']
-    const server = await live.provider.exec('web', { argv }, context())
-    server.stderr.resume()
-    await once(server.stdout, 'data')
-    const [, address = ''] = /^(\S+)\s+web/.exec(await shell('client', 'getent -s files hosts web')) ?? []
-    expect(address).toMatch(/^10\.\d+\.\d+\.\d+$/)
-    expect(await shell('web', 'getent -s files hosts client')).not.toBe('')
-    const get = (host: string): string =>
-      `python3 -c 'import sys,urllib.request as u; print(u.urlopen("http://${host}:8000/hostname", timeout=30).read().decode())'`
-    for (const host of ['web', 'www', address]) expect(await shell('client', get(host))).toBe('web')
-    const [binding] = (await live.provider.inspect('web', context())).ports
-    const answer = await fetch(`http://127.0.0.1:${binding?.host}/hostname`)
-    expect((await answer.text()).trim()).toBe('web')
-    for (const name of ['stranger', 'plain']) {
-      expect(
-        await shell(name, `getent -s files hosts web || getent -s files hosts www || echo unknown`),
-      ).toBe('unknown')
-      const knock = get(address).replace('timeout=30', 'timeout=1')
-      expect(await shell(name, knock)).toMatch(/timed out|unreachable/)
-    }
-    await server.kill('SIGKILL')
+  it(
+    'named networks lead to each other by name and address, to no other network, and go with their last environment',
+    limits,
+    async () => {
+      const { live } = given()
+      await up('web', { network: 'front', aliases: ['www'], ports: [port] })
+      await up('client', { network: 'front' })
+      await up('stranger', { network: 'back' })
+      await up('plain')
+      const argv = ['python3', '-u', '-m', 'http.server', '8000', '-d', '/etc']
+      const server = await live.provider.exec('web', { argv }, context())
+      server.stderr.resume()
+      await once(server.stdout, 'data')
+      const [, address = ''] = /^(\S+)\s+web/.exec(await shell('client', 'getent -s files hosts web')) ?? []
+      expect(address).toMatch(/^10\.\d+\.\d+\.\d+$/)
+      expect(await shell('web', 'getent -s files hosts client')).not.toBe('')
+      const get = (host: string): string =>
+        `python3 -c 'import sys,urllib.request as u; print(u.urlopen("http://${host}:8000/hostname", timeout=30).read().decode())'`
+      for (const host of ['web', 'www', address]) expect(await shell('client', get(host))).toBe('web')
+      const [binding] = (await live.provider.inspect('web', context())).ports
+      const answer = await fetch(`http://127.0.0.1:${binding?.host}/hostname`)
+      expect((await answer.text()).trim()).toBe('web')
+      for (const name of ['stranger', 'plain']) {
+        expect(
+          await shell(name, `getent -s files hosts web || getent -s files hosts www || echo unknown`),
+        ).toBe('unknown')
+        const knock = get(address).replace('timeout=30', 'timeout=1')
+        expect(await shell(name, knock)).toMatch(/timed out|unreachable/)
+      }
+      await server.kill('SIGKILL')
 
-    // Who leaves is forgotten, who comes back is known again, and what was written by hand stays.
-    await shell('web', 'echo "192.0.2.1 mine.test" >> /etc/hosts')
-    await live.provider.stop('client', stop, context())
-    expect(await shell('web', 'getent -s files hosts client || echo unknown')).toBe('unknown')
-    await live.provider.start('client', context())
-    expect(await shell('web', 'getent -s files hosts client mine.test')).toMatch(
-      /client\n192\.0\.2\.1 +mine\.test$/,
-    )
+      // Who leaves is forgotten, who comes back is known again, and what was written by hand stays.
+      await shell('web', 'echo "192.0.2.1 mine.test" >> /etc/hosts')
+      await live.provider.stop('client', stop, context())
+      expect(await shell('web', 'getent -s files hosts client || echo unknown')).toBe('unknown')
+      await live.provider.start('client', context())
+      expect(await shell('web', 'getent -s files hosts client mine.test')).toMatch(
+        /client\n192\.0\.2\.1 +mine\.test$/,
+      )
 
-    expect((await live.networks()).toSorted()).toEqual(['back', 'front'])
-    await remove('stranger')
-    expect(await remains('back')).toEqual([])
-    await remove('web')
-    expect(await live.networks()).toEqual(['front'])
-    await remove('client')
-    await remove('plain')
-    expect(await remains('front')).toEqual([])
-    expect(existsSync(path.join(live.engine.folder, 'networks'))).toBe(false)
-  })
+      expect((await live.networks()).toSorted()).toEqual(['back', 'front'])
+      await remove('stranger')
+      expect(await remains('back')).toEqual([])
+      await remove('web')
+      expect(await live.networks()).toEqual(['front'])
+      await remove('client')
+      await remove('plain')
+      expect(await remains('front')).toEqual([])
+      expect(existsSync(path.join(live.engine.folder, 'networks'))).toBe(false)
+    },
+  )
 
-  it('named networks of a holm that was killed go on or go away', async () => {
+  it('named networks of a holm that was killed go on or go away', limits, async () => {
     const { live, base } = given()
     const victim = fileURLToPath(new URL('victim.ts', import.meta.url))
     const { namespace, address, folder } = live.engine
