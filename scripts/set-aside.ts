@@ -20,11 +20,14 @@ export function setAside(packages: readonly string[]): Plugin {
         return { path: `./aside/${fileOf(path)}`, external: true }
       })
       build.onEnd(async () => {
-        const { entryPoints: _entries, plugins, outdir, ...options } = build.initialOptions
+        const { entryPoints: _entries, footer: _footer, plugins, outdir, ...options } = build.initialOptions
         const target = join(outdir ?? dirname(options.outfile ?? 'dist/x'), 'aside')
         for (const [name, resolveDir] of folders) {
           await build.esbuild.build({
             ...options,
+            format: 'esm',
+            banner: { js: requireBanner },
+            define: withoutMeta(options.define),
             // An .mjs file sees CommonJS as Node shows it.
             stdin: {
               contents: await renderAside(name, resolveDir),
@@ -33,7 +36,7 @@ export function setAside(packages: readonly string[]): Plugin {
               loader: 'js',
             },
             plugins: (plugins ?? []).filter(
-              (plugin) => !['set-aside', 'tsup:postbuild'].includes(plugin.name),
+              (plugin) => !['script-bundle', 'set-aside', 'tsup:postbuild'].includes(plugin.name),
             ),
             outfile: join(target, fileOf(name)),
             write: true,
@@ -43,6 +46,15 @@ export function setAside(packages: readonly string[]): Plugin {
       })
     },
   }
+}
+
+/** Bundled CommonJS asks for Node's own modules with `require`, which ES modules lack. */
+export const requireBanner =
+  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);"
+
+/** What stands for `import.meta` in a script is the thing itself in a module. */
+function withoutMeta(define: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(define).filter(([name]) => !name.startsWith('import.meta')))
 }
 
 function fileOf(name: string): string {

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineConfig } from 'tsup'
+import { scriptBundle } from './script-bundle.ts'
+import { requireBanner } from './set-aside.ts'
 import { builtinModulesPlugin } from './builtin-modules.ts'
 import { root } from './root.ts'
 
@@ -21,12 +23,28 @@ export function preset(
     dts: false,
     sourcemap: true,
     clean: true,
-    define: { HOLM_BUILD: JSON.stringify(hashBlueprintSources()) },
     ...overrides,
+    define: { HOLM_BUILD: JSON.stringify(hashBlueprintSources()), ...overrides.define },
     // With tsup's plugin for the prefix `node:`, ours would never see an import.
     removeNodeProtocol: false,
     esbuildPlugins: [...(overrides.esbuildPlugins ?? []), builtinModulesPlugin],
   })
+}
+
+/**
+ * What providers share: built as a script, too, which the CLI loads in less time than a module.
+ * What they bundle of CommonJS asks for Node's own modules with `require`, which ES modules lack.
+ */
+export function providerPreset(overrides: Overrides = {}): ReturnType<typeof defineConfig> {
+  const entry = 'src/index.ts'
+  return preset(
+    { index: entry },
+    {
+      banner: { js: requireBanner },
+      ...overrides,
+      esbuildPlugins: [scriptBundle('index', entry), ...(overrides.esbuildPlugins ?? [])],
+    },
+  )
 }
 
 /** What is remembered of a blueprint holds as long as the code that reads blueprints is the same. */

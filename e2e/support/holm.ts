@@ -55,7 +55,9 @@ export function missingRootfs(): string | undefined {
 export function createTestHolm(): TestHolm {
   const home = makeFolder('holm-e2e-')
   const namespace = `holm-e2e-${home.slice(-6).toLowerCase()}`
-  const env = cleanEnv({ HOLM_HOME: home, HOLM_NAMESPACE: namespace, NO_COLOR: '1' })
+  // Compiled code would be kept in the home of each test: none would ever find any.
+  const NODE_COMPILE_CACHE = join(tmpdir(), 'node-compile-cache')
+  const env = cleanEnv({ HOLM_HOME: home, HOLM_NAMESPACE: namespace, NO_COLOR: '1', NODE_COMPILE_CACHE })
   const run: TestHolm['run'] = (args, options = {}) =>
     runProgram([cli, ...args], { ...options, env: { ...env, ...options.env } })
   return {

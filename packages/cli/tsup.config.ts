@@ -1,4 +1,5 @@
-import { setAside } from '../../scripts/set-aside.ts'
+import { scriptBundle } from '../../scripts/script-bundle.ts'
+import { requireBanner, setAside } from '../../scripts/set-aside.ts'
 import { preset } from '../../scripts/tsup-preset.ts'
 
 /**
@@ -15,7 +16,7 @@ const unusedByParser: readonly { readonly importer: RegExp; readonly paths: read
     paths: ['clean-stack', 'indent-string', 'wrap-ansi', '../../screen', '../../ux/theme'],
   },
   { importer: /@oclif[+/]core.*[\\/]lib[\\/]parser[\\/]index\.js$/, paths: ['./help'] },
-  { importer: /@oclif[+/]core.*[\\/]lib[\\/]parser[\\/]parse\.js$/, paths: ['../logger'] },
+  { importer: /@oclif[+/]core.*[\\/]lib[\\/]parser[\\/]parse\.js$/, paths: ['../logger', 'node:readline'] },
   { importer: /@oclif[+/]core.*[\\/]lib[\\/]parser[\\/]errors\.js$/, paths: ['../ux/list', '../ux/theme'] },
 ]
 
@@ -23,18 +24,16 @@ const unusedByParser: readonly { readonly importer: RegExp; readonly paths: read
 const plainText = 'module.exports = { __esModule: true, default: () => "", colorize: (_, text) => text }'
 
 export default preset(
-  { index: 'src/index.ts' },
+  { start: 'src/start.ts' },
   {
     // The number of files opened is what start-up costs: the CLI, the host and oclif's parser become one file, in which
     // a dynamic import still runs its module at first use only. Plugins stay packages of their own, found by manifest.
-    noExternal: [/^@holm\/core/, '@oclif/core', 'yaml'],
+    noExternal: [/^@holm\/core/, /^@noble\/hashes/, '@oclif/core', 'yaml'],
     external: ['@lydell/node-pty'],
     splitting: false,
-    // oclif is CommonJS: its `require` calls have to survive inside an ES module.
-    banner: {
-      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-    },
+    banner: { js: requireBanner },
     esbuildPlugins: [
+      scriptBundle('index', 'src/index.ts'),
       setAside(['@oclif/core/help', 'cosmiconfig', 'smol-toml', 'yaml']),
       {
         name: 'unused-by-parser',

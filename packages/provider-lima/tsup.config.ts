@@ -1,3 +1,3 @@
-import { preset } from '../../scripts/tsup-preset.ts'
+import { providerPreset } from '../../scripts/tsup-preset.ts'
 
-export default preset({ index: 'src/index.ts' })
+export default providerPreset()

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { root } from '../../../scripts/root.ts'
@@ -41,9 +40,7 @@ export function createFaultHolm(): FaultHolm {
     join(inner.home, name),
   ) as [string, string, string]
   for (const folder of [home, project, tmp]) mkdirSync(folder)
-  // The cache of compiled code belongs to Node, and would be cold in a new temporary folder.
-  const NODE_COMPILE_CACHE = join(tmpdir(), 'node-compile-cache')
-  const env = { ...inner.env, HOLM_HOME: home, TMPDIR: tmp, NODE_COMPILE_CACHE }
+  const env = { ...inner.env, HOLM_HOME: home, TMPDIR: tmp }
   const withEnv = (options: RunOptions): RunOptions => ({
     cwd: project,
     ...options,

@@ -1,6 +1,4 @@
 #!/usr/bin/env node
-import * as nodeModule from 'node:module'
-
 // Checked before anything that an older Node cannot even parse is loaded.
 if (Number.parseInt(process.versions.node, 10) < 24) {
   process.stderr.write(
@@ -9,7 +7,6 @@ if (Number.parseInt(process.versions.node, 10) < 24) {
   process.stderr.write('hint: Install Node 24, or run holm with it: npx -p node@24 -p @holm/cli holm\n')
   process.exit(5)
 }
-nodeModule.enableCompileCache()
 
 const [word, ...more] = process.argv.slice(2)
 if (word === '--version' || word === '-v' || (word === 'version' && more.length === 0)) {
@@ -18,6 +15,6 @@ if (word === '--version' || word === '-v' || (word === 'version' && more.length 
   // A stream for one line would cost more than the line.
   writeSync(1, more.includes('--json') ? `${JSON.stringify({ version })}\n` : `holm ${version}\n`)
 } else {
-  const { main } = await import(new URL('../dist/index.js', import.meta.url).href)
-  await main()
+  const { start } = await import(new URL('../dist/start.js', import.meta.url).href)
+  await start()
 }

@@ -3,11 +3,14 @@ import { dirname, join } from 'node:path'
 import { HolmError } from '@holm/core'
 import { readManifest } from './package-files.ts'
 import type { HolmEvent, HostApi } from '@holm/core'
+import type { HostOptions } from '@holm/core/host'
 
 export interface OpenHostOptions {
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly onEvent: (event: HolmEvent) => void
+  /** Absent: as modules. */
+  readonly importBundled?: NonNullable<HostOptions['importBundled']>
 }
 
 export type OpenHost = (options: OpenHostOptions) => Promise<HostApi>
@@ -22,10 +25,10 @@ export function explainEscape(cause: unknown): HolmError {
 }
 
 /** The host with the plugins that ship with the CLI. Nothing of it is loaded before this is called. */
-export const openHost: OpenHost = async ({ cwd, env, onEvent }) => {
+export const openHost: OpenHost = async ({ cwd, env, onEvent, importBundled }) => {
   const { createHost, escapedError } = await import('@holm/core/host')
   explain = escapedError
-  return createHost({ cwd, env, onEvent, bundled: listBundledPlugins(onEvent) })
+  return createHost({ cwd, env, onEvent, bundled: listBundledPlugins(onEvent), importBundled })
 }
 
 /**

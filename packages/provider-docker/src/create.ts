@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { HolmError, assertNotAborted, isHolmError } from '@holm/core'
 import type { Base, EnvironmentSpec, EnvironmentState, ProviderContext } from '@holm/core'
@@ -30,7 +29,8 @@ export async function createEnvironment(
 ): Promise<EnvironmentState> {
   const { spec } = request
   assertPorts(spec)
-  const attempt = randomBytes(8).toString('hex')
+  // Told apart from other attempts, never a secret: node:crypto would cost more than all the rest of this function.
+  const attempt = `${process.pid}-${Date.now()}-${Math.random().toString(36).slice(2)}`
   const image = request.image ?? (await baseReference(spec.base))
   const network = await resolveNetwork(engine, spec, ctx)
   const callerIds = spec.matchUserId ? engine.callerIds : undefined

@@ -3,13 +3,15 @@ import type { HolmEvent } from '../events.ts'
 import type { Runner } from '../process.ts'
 import { createBaseStore } from './base/index.ts'
 import { loadConfig, type Config } from './config/load.ts'
-import { createFolder, resolvePaths, type HolmPaths } from './config/paths.ts'
+import { createFolder } from './config/folders.ts'
+import { resolvePaths, type HolmPaths } from './config/paths.ts'
 import type { HostContext } from './context.ts'
 import { rebuildRecords } from './environment/reconcile.ts'
 import { createHooks, type Hooks } from './hooks.ts'
 import { createLogger, type LogLevel } from './log.ts'
 import { createOperation } from './operation.ts'
 import type { PluginDescriptor } from './plugins/descriptor.ts'
+import type { ImportBundled } from './plugins/import.ts'
 import { discoverPlugins, type ConfiguredPlugin } from './plugins/discover.ts'
 import { createRegistry, type Registry } from './plugins/registry.ts'
 import { pluginRecords } from './plugins/records.ts'
@@ -27,6 +29,8 @@ export interface HostOptions {
   readonly overrides?: Readonly<Record<string, unknown>>
   /** Absolute paths of the package.json files of plugins that come with the program. */
   readonly bundled?: readonly string[]
+  /** How their code is imported; absent: as a module. */
+  readonly importBundled?: ImportBundled | undefined
   /** More plugins: package names, paths, or definitions made in this program. */
   readonly plugins?: readonly ConfiguredPlugin[]
   /** Every event of every call. */
@@ -144,6 +148,7 @@ function openRegistry(parts: PluginParts, options: HostOptions, cwd: string): Re
   return createRegistry({
     descriptors,
     hooks,
+    importBundled: options.importBundled,
     apiFor: (descriptor) => surroundingsOf(parts, descriptor),
     onWarning: ({ message, plugin, hint }) =>
       publish({

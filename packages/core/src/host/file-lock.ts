@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { HolmError, assertNotAborted, isHolmError } from '../errors.ts'
-import { createFolder, unreadableError } from './config/paths.ts'
+import { createFolder, unreadableError } from './config/folders.ts'
 
 const patienceMs = 120_000
 

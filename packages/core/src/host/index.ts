@@ -1,3 +1,4 @@
+export { resolvePaths } from './config/paths.ts'
 export { createHost } from './create-host.ts'
 export type { HostOptions } from './create-context.ts'
 export { escapedError } from './plugins/plugin-context.ts'

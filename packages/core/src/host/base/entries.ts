@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HolmError } from '../../errors.ts'
-import { createFolder, unreadableError } from '../config/paths.ts'
+import { createFolder, unreadableError } from '../config/folders.ts'
 import type { DiskFormat } from './disk.ts'
 
 /** A base of this machine: what `<data>/bases/<name>.json` holds. Exactly one of the forms is set. */

@@ -1,7 +1,7 @@
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve as resolvePath } from 'node:path'
 import { HolmError } from '../../errors.ts'
-import { createFolder } from '../config/paths.ts'
+import { createFolder } from '../config/folders.ts'
 import { hashFile } from './checksum.ts'
 import { assertDisk } from './disk.ts'
 import { storageError } from './entries.ts'

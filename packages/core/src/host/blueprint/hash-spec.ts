@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { EnvironmentSpec } from '../../spec.ts'
+import { sha256 } from '../digest.ts'
 
 type SpecPart = (spec: EnvironmentSpec) => unknown
 
@@ -32,7 +32,7 @@ const specParts: Readonly<Record<string, SpecPart>> = {
 /** SHA-256 (64 hex digits) of everything that makes the environment; the order of keys does not matter. */
 export function hashSpec(spec: EnvironmentSpec): string {
   const parts = Object.entries(specParts).map(([name, part]) => [name, part(spec)])
-  return createHash('sha256').update(stableJson(parts)).digest('hex')
+  return sha256(stableJson(parts))
 }
 
 /** Words for what differs: `['packages', 'ports']`. Empty exactly when the hashes are equal. */

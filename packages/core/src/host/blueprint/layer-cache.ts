@@ -1,6 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { sha256 } from '../digest.ts'
 import type { BlueprintLayer } from './validate-native.ts'
 
 /** Set by the build (scripts/tsup-preset.ts): a hash of the sources, so that another build never reads what this one wrote. */
@@ -31,7 +32,7 @@ export async function withLayerCache(
 ): Promise<BlueprintLayer> {
   const build = typeof HOLM_BUILD === 'undefined' ? undefined : HOLM_BUILD
   if (build === undefined) return parse()
-  const key = createHash('sha256').update(cached.source).digest('hex').slice(0, 32)
+  const key = sha256(cached.source).slice(0, 32)
   const path = join(cached.folder, 'blueprints', `${key}.json`)
   const known = readEntry(path)
   if (known !== undefined && known.build === build && known.text === cached.text) return known.layer

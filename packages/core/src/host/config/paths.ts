@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { homedir, tmpdir, userInfo } from 'node:os'
-import { dirname, join, posix, win32 } from 'node:path'
-import { HolmError } from '../../errors.ts'
+import { join, posix, win32 } from 'node:path'
 
 /** Folders of this holm; none is created before `createFolder`. */
 export interface HolmPaths {
@@ -86,45 +84,4 @@ function shortenRun(folder: string): string {
   if (Buffer.byteLength(folder) + 1 + longestSocketName <= longestSocketPath) return folder
   const hash = createHash('sha256').update(folder).digest('hex').slice(0, 8)
   return join(tmpdir(), `holm-${userInfo().uid}-${hash}`)
-}
-
-/** Creates a folder of holm's for this user alone (0700), with its parents. HOLM_CONFIG_UNREADABLE says how to go on. */
-export function createFolder(path: string): string {
-  try {
-    makeWithParents(path)
-    return path
-  } catch (error) {
-    throw unreadableError(path, error)
-  }
-}
-
-/** Step by step: Node's own `recursive` never ends where a parent can be looked up but not made, as in /proc. */
-function makeWithParents(path: string): void {
-  try {
-    mkdirSync(path, { mode: 0o700 })
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST' && statSync(path).isDirectory()) return
-    const parent = dirname(path)
-    if (code !== 'ENOENT' || parent === path || existsSync(parent)) throw error
-    makeWithParents(parent)
-    makeWithParents(path)
-  }
-}
-
-/** The error for a folder or file of holm's that cannot be read or written: HOLM_DISK_FULL, else HOLM_CONFIG_UNREADABLE. */
-export function unreadableError(path: string, cause: unknown): HolmError {
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  const full = cause instanceof Error && 'code' in cause && cause.code === 'ENOSPC'
-  return new HolmError(
-    full ? 'HOLM_DISK_FULL' : 'HOLM_CONFIG_UNREADABLE',
-    `${path} cannot be used: ${reason}`,
-    {
-      cause,
-      hint: full
-        ? 'Free some space, or set HOLM_HOME to a folder on another disk.'
-        : 'Set HOLM_HOME to a folder that you can write to.',
-      details: { path },
-    },
-  )
 }

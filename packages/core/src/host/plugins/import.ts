@@ -7,12 +7,20 @@ import type { PluginDefinition } from '../../plugin.ts'
 import { isBelow } from '../inside-folder.ts'
 import type { PluginDescriptor } from './descriptor.ts'
 
+/** Imports the entry module, by its path, of a plugin that comes with the program. */
+export type ImportBundled = (entry: string) => Promise<{ readonly default?: unknown }>
+
 /** The plugin's default export. HOLM_PLUGIN_LOAD when importing throws, HOLM_PLUGIN_INVALID when it is no definition. */
-export async function importPlugin(descriptor: PluginDescriptor): Promise<PluginDefinition> {
+export async function importPlugin(
+  descriptor: PluginDescriptor,
+  importBundled: ImportBundled = importPath,
+): Promise<PluginDefinition> {
   if (descriptor.definition) return descriptor.definition
   const entry = resolveEntry(descriptor)
   if (descriptor.origin !== 'bundled') serveContract(dirname(entry), descriptor.path)
-  const loaded = await importModule(descriptor, entry)
+  const loaded = await importModule(descriptor, () =>
+    descriptor.origin === 'bundled' ? importBundled(entry) : importPath(entry),
+  )
   const definition = loaded.default
   if (isDefinition(definition)) return definition
   throw new HolmError('HOLM_PLUGIN_INVALID', `${entry} has no default export made by definePlugin`, {
@@ -21,16 +29,23 @@ export async function importPlugin(descriptor: PluginDescriptor): Promise<Plugin
   })
 }
 
-async function importModule(descriptor: PluginDescriptor, entry: string): Promise<{ default?: unknown }> {
+async function importPath(entry: string): Promise<{ default?: unknown }> {
+  return (await import(/* @vite-ignore */ pathToFileURL(entry).href)) as { default?: unknown }
+}
+
+async function importModule<Module>(
+  descriptor: PluginDescriptor,
+  load: () => Promise<Module>,
+): Promise<Module> {
   try {
-    return (await import(/* @vite-ignore */ pathToFileURL(entry).href)) as { default?: unknown }
+    return await load()
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new HolmError('HOLM_PLUGIN_LOAD', `plugin ${descriptor.name} could not be imported: ${reason}`, {
       plugin: descriptor.name,
       cause,
       hint: `Fix or remove the plugin ${descriptor.name}.`,
-      details: { entry },
+      details: { entry: join(descriptor.path, descriptor.manifest.entry) },
     })
   }
 }

@@ -2,7 +2,7 @@ import { HolmError, isHolmError } from '../../errors.ts'
 import type { PluginDefinition } from '../../plugin.ts'
 import type { Hooks } from '../hooks.ts'
 import { checkFit, type PluginDescriptor } from './descriptor.ts'
-import { importPlugin } from './import.ts'
+import { importPlugin, type ImportBundled } from './import.ts'
 import { runAs } from './plugin-context.ts'
 import { createScope, type PluginSurroundings, type Registrations, type Scope } from './scope.ts'
 
@@ -22,6 +22,7 @@ export interface LoaderOptions {
   readonly apiFor: (descriptor: PluginDescriptor) => PluginSurroundings
   readonly onWarning: (error: HolmError) => void
   readonly onLoaded: () => void
+  readonly importBundled?: ImportBundled | undefined
 }
 
 export function createLoader(options: LoaderOptions): Loader {
@@ -78,7 +79,7 @@ async function setUp(descriptor: PluginDescriptor, options: LoaderOptions): Prom
   const run = <T>(work: () => T): T => (origin === 'bundled' ? work() : runAs(name, work))
   const definition = await withinDeadline(
     { name, code: 'HOLM_PLUGIN_LOAD' },
-    run(() => importPlugin(descriptor)),
+    run(() => importPlugin(descriptor, options.importBundled)),
   )
   assertAgreement(descriptor, definition)
   const surroundings = options.apiFor(descriptor)

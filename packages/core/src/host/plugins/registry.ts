@@ -6,6 +6,7 @@ import type { PluginKind, PluginKinds, PluginManifest } from '../../plugin.ts'
 import { suggestHint } from '../did-you-mean.ts'
 import type { Hooks } from '../hooks.ts'
 import type { PluginDescriptor } from './descriptor.ts'
+import type { ImportBundled } from './import.ts'
 import { createLoader, type Loader } from './loader.ts'
 import type { PluginSurroundings, Registrations } from './scope.ts'
 
@@ -15,6 +16,7 @@ export interface RegistryOptions {
   readonly apiFor: (descriptor: PluginDescriptor) => PluginSurroundings
   /** A plugin failed and holm goes on without it; the error names the plugin. Each one is told once. */
   readonly onWarning: (error: HolmError) => void
+  readonly importBundled?: ImportBundled | undefined
 }
 
 export type ListedCommand = Omit<CommandDefinition, 'run'> & { readonly plugin: string }

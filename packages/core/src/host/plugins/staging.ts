@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createFolder } from '../config/paths.ts'
+import { createFolder } from '../config/folders.ts'
 import { readJsonRecord } from './discover.ts'
 
 /**
