@@ -63,6 +63,21 @@ it('brings bytes to a port inside and back, through a program there, and gives t
   await expect(echo(first.here, Buffer.from('x'))).rejects.toThrow('ECONNREFUSED')
 })
 
+it('wakes an environment that was put to sleep', async () => {
+  const inside = await startEcho()
+  const { host, events, opened } = await forward([{ inside }])
+  await opened
+  const [first] = events
+  if (first?.event !== 'forwarded') throw new Error('nothing was forwarded')
+  host.idle.watch('one')
+  await expect
+    .poll(() => host.idle.sleep('one', { unusedSince: Date.now() + 1000 }), { timeout: 30_000 })
+    .toMatchObject({ status: 'paused' })
+  const back = await Promise.all(['a', 'b'].map((text) => echo(first.here, Buffer.from(text))))
+  expect(back.map(String)).toEqual(['a', 'b'])
+  expect(await host.status('one')).toMatchObject({ status: 'running' })
+})
+
 it('resets a connection to what nobody listens on', async () => {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -2,6 +2,7 @@ import { createServer, request, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { expect, it, onTestFinished } from 'vitest'
+import { createWaker, type Waker } from '../src/pause/waker.ts'
 import type { ProxyName } from '../src/proxy/names.ts'
 import { startProxy, type RunningProxy } from '../src/proxy/server.ts'
 
@@ -24,9 +25,18 @@ async function startTarget(name: string): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-async function start(names: () => readonly ProxyName[], port = 0): Promise<RunningProxy> {
+interface Started {
+  readonly port?: number
+  readonly wake?: Waker
+}
+
+async function start(
+  names: () => readonly ProxyName[],
+  { port = 0, wake = async () => false }: Started = {},
+): Promise<RunningProxy> {
   const controller = new AbortController()
-  const proxy = await startProxy({ port, names: async () => names(), signal: controller.signal })
+  const { signal } = controller
+  const proxy = await startProxy({ port, names: async () => names(), wake, signal })
   onTestFinished(async () => {
     controller.abort()
     await proxy.ended
@@ -96,7 +106,43 @@ it('passes WebSockets on', async () => {
   await expect(promise).resolves.toBe('through and back')
 })
 
+it('wakes what sleeps, once for all who ask at that moment, and nothing else', async () => {
+  const target = await startTarget('one')
+  let asleep = true
+  const woken: string[] = []
+  const idle = {
+    uses: (name: string) => (name === 'one' ? { lastAt: 0, sessions: 0, asleep } : undefined),
+    async wake(name: string) {
+      woken.push(name)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      asleep = false
+    },
+  }
+  const { signal } = new AbortController()
+  const proxy = await start(() => (asleep ? [] : [{ host: 'web.one.localhost', target }]), {
+    wake: createWaker(idle, signal),
+  })
+  await expect(ask(proxy, 'web.two.localhost')).resolves.toMatchObject({ status: 404 })
+  const answers = await Promise.all(['a', 'b', 'c'].map((body) => ask(proxy, 'web.one.localhost', body)))
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
+  await expect(ask(proxy, 'web.one.localhost')).resolves.toMatchObject({ status: 200 })
+  expect(woken).toEqual(['one'])
+})
+
+it('says why what sleeps could not be woken', async () => {
+  const proxy = await start(() => [], {
+    wake: () => Promise.reject(new Error('the engine is gone')),
+  })
+  await expect(ask(proxy, 'web.one.localhost')).resolves.toMatchObject({
+    status: 502,
+    text: expect.stringContaining('the engine is gone'),
+  })
+})
+
 it('says that its port is taken', async () => {
   const { port } = await start(() => [])
-  await expect(start(() => [], port)).rejects.toMatchObject({ code: 'HOLM_PORT_TAKEN', details: { port } })
+  await expect(start(() => [], { port })).rejects.toMatchObject({
+    code: 'HOLM_PORT_TAKEN',
+    details: { port },
+  })
 })

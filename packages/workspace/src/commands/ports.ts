@@ -1,6 +1,7 @@
 import { HolmError } from '@holm/core'
 import type { CommandInput, EnvironmentInfo } from '@holm/core'
 import { namesOf } from '../proxy/names.ts'
+import { createWaker } from '../pause/waker.ts'
 import { startProxy } from '../proxy/server.ts'
 import type { WorkspaceCommand } from './command.ts'
 
@@ -64,7 +65,7 @@ export const proxy: WorkspaceCommand = {
   description:
     'Runs until Ctrl-C and passes http://SERVICE.ENVIRONMENT.localhost:PORT on to that service, http://8080.ENVIRONMENT.localhost:PORT to ' +
     'that port, WebSockets too. Two workspaces run the same application on the same port, each with its own name. Environments that come ' +
-    'and go meanwhile are noticed.',
+    'and go meanwhile are noticed; one that was paused because nobody used it is woken by a request.',
   flags: {
     port: {
       type: 'integer',
@@ -81,7 +82,12 @@ export const proxy: WorkspaceCommand = {
       })
     }
     const names = async () => namesOf(await running(input))
-    const { port, ended } = await startProxy({ port: wanted, names, signal: input.signal })
+    const { port, ended } = await startProxy({
+      port: wanted,
+      names,
+      wake: createWaker(input.host.idle, input.signal),
+      signal: input.signal,
+    })
     async function* lines() {
       for (const { host, target } of await names())
         yield {

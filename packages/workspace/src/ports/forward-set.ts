@@ -29,7 +29,7 @@ export interface ForwardSetOptions {
   readonly ports: PortsApi
   readonly environment: string
   /** As in `ForwardRequest`, by the port inside. */
-  readonly route: (inside: number) => Route | undefined
+  readonly route: (inside: number) => Promise<Route | undefined>
   readonly emit: (event: ForwardEvent) => void
 }
 

@@ -10,7 +10,7 @@ export interface ForwardRequest {
   /** Port of this machine; absent: a free one. */
   readonly here?: number | undefined
   /** Asked at each connection; undefined: there is nothing of the environment's own behind that port now. */
-  readonly route: () => Route | undefined
+  readonly route: () => Promise<Route | undefined>
   /** Told why a connection could not be made. */
   readonly onError: (message: string) => void
 }
@@ -85,12 +85,12 @@ function bind(server: Server, port: number): Promise<void> {
 /** A client that cannot be joined is told as TCP tells it: by a reset. */
 function serve(client: Socket, { inside, route, onError }: ForwardRequest): void {
   client.on('error', () => undefined)
-  const way = route()
-  if (way === undefined) {
-    client.resetAndDestroy()
-    return onError(`nothing of the environment listens on port ${inside} now`)
+  const way = async (): Promise<void> => {
+    const found = await route()
+    if (found === undefined) throw new Error(`nothing of the environment listens on port ${inside} now`)
+    await join(client, inside, found)
   }
-  join(client, inside, way).catch((error: unknown) => {
+  way().catch((error: unknown) => {
     client.resetAndDestroy()
     onError(error instanceof Error ? error.message : String(error))
   })

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { isHolmError, notRunning } from '@holm/core'
 import type { EnvironmentInfo, HostApi } from '@holm/core'
 import type { Exec } from '../services/inside.ts'
+import { createWaker } from '../pause/waker.ts'
 import { createForwardSet, type ForwardEvent, type ForwardSet } from './forward-set.ts'
 import type { ListeningPort } from './listening.ts'
 import { watchPorts } from './watch.ts'
@@ -31,14 +32,18 @@ export async function forwardPorts(options: ForwarderOptions): Promise<void> {
   const exec: Exec = (request) => host.exec({ ...request, environment: name, signal })
   // Who only looks does not use it.
   const look: Exec = (request) => host.exec({ ...request, environment: name, signal, unattended: true })
+  const wake = createWaker(host.idle, signal)
   const forwards = createForwardSet({
     ports: host.ports,
     environment: name,
     // Where everything listens on this machine, only what is the environment's own may be reached.
-    route: (inside) =>
-      isShared(now.environment) && !now.listening.has(inside)
+    route: async (inside) => {
+      // Nobody answers in what was paused, and what was stopped may have another address now.
+      if (await wake(name)) now.environment = await host.status(name, { signal })
+      return isShared(now.environment) && !now.listening.has(inside)
         ? undefined
-        : { address: now.environment.address, exec },
+        : { address: now.environment.address, exec }
+    },
     emit,
   })
   const onPorts = wishes.length > 0 ? remember(now) : createNoticer({ now, forwards, emit })

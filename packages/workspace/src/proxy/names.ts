@@ -54,6 +54,11 @@ function hostOf(part: string, environment: string): string {
   return `${part.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-')}.${environment}.localhost`
 }
 
+/** The environment that a name leads to, if any: `fix` of `web.fix.localhost`. */
+export function environmentOf(host: string): string | undefined {
+  return /(?:^|\.)([^.]+)\.localhost$/.exec(host)?.[1]
+}
+
 /** An address that listens for everybody is asked on this machine's own. */
 function reachable(hostIp: string): string {
   if (hostIp === '0.0.0.0' || hostIp === '::' || hostIp === '') return '127.0.0.1'

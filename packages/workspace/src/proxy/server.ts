@@ -2,13 +2,16 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { HolmError } from '@holm/core'
-import { parseHost, type ProxyName } from './names.ts'
+import type { Waker } from '../pause/waker.ts'
+import { environmentOf, parseHost, type ProxyName } from './names.ts'
 
 export interface ProxyOptions {
   /** 0: a free one. */
   readonly port: number
   /** Asked again when it is older than a moment. */
   readonly names: () => Promise<readonly ProxyName[]>
+  /** Asked when nothing has the name: its environment may sleep. */
+  readonly wake: Waker
   readonly signal: AbortSignal
 }
 
@@ -22,13 +25,14 @@ export interface RunningProxy {
 const freshMs = 1000
 
 /** Passes requests and WebSockets on by the name they ask for. Listens on this machine alone. HOLM_PORT_TAKEN. */
-export async function startProxy({ port, names, signal }: ProxyOptions): Promise<RunningProxy> {
+export async function startProxy({ port, names, wake, signal }: ProxyOptions): Promise<RunningProxy> {
   const { createProxyServer } = await import('httpxy')
   const proxy = createProxyServer({ xfwd: true })
   proxy.on('error', (error, _request, answer) => refuse(answer, 502, `it does not answer: ${error.message}`))
   const known = remember(names)
+  const find = (request: IncomingMessage): Promise<Found> => route(request, known, wake)
   const server = createServer((request, response) => {
-    void route(known, request).then(
+    void find(request).then(
       ({ target, all }) =>
         target === undefined
           ? refuse(response, 404, describe(request, all))
@@ -39,7 +43,7 @@ export async function startProxy({ port, names, signal }: ProxyOptions): Promise
     )
   })
   server.on('upgrade', (request, socket, head) => {
-    void route(known, request).then(
+    void find(request).then(
       ({ target }) =>
         target === undefined
           ? socket.destroy()
@@ -78,11 +82,14 @@ function end(server: Server): void {
   server.closeAllConnections()
 }
 
-function remember(names: ProxyOptions['names']): ProxyOptions['names'] {
+/** The names as they were a moment ago, unless they have to be those of now. */
+type Known = (now?: 'now') => ReturnType<ProxyOptions['names']>
+
+function remember(names: ProxyOptions['names']): Known {
   let asked = -Infinity
   let answer: ReturnType<typeof names> | undefined
-  return () => {
-    if (answer === undefined || performance.now() - asked > freshMs) {
+  return (now) => {
+    if (answer === undefined || now || performance.now() - asked > freshMs) {
       asked = performance.now()
       answer = names()
     }
@@ -90,13 +97,21 @@ function remember(names: ProxyOptions['names']): ProxyOptions['names'] {
   }
 }
 
-async function route(
-  names: ProxyOptions['names'],
-  request: IncomingMessage,
-): Promise<{ readonly target: string | undefined; readonly all: readonly ProxyName[] }> {
+interface Found {
+  readonly target: string | undefined
+  readonly all: readonly ProxyName[]
+}
+
+async function route(request: IncomingMessage, known: Known, wake: Waker): Promise<Found> {
   const host = parseHost(request.headers.host)
-  const all = await names()
-  return { target: all.find((name) => name.host === host)?.target, all }
+  const find = (all: readonly ProxyName[]): Found => ({
+    target: all.find((name) => name.host === host)?.target,
+    all,
+  })
+  const environment = environmentOf(host)
+  // First: what sleeps has a name for another moment, behind which nothing would answer.
+  const woken = environment !== undefined && (await wake(environment))
+  return find(await known(woken ? 'now' : undefined))
 }
 
 function describe({ headers }: IncomingMessage, all: readonly ProxyName[]): string {
