@@ -61,6 +61,8 @@ export interface Blueprint {
         readonly ports?: 'asked' | 'free'
       }
   readonly secrets?: Readonly<Record<string, BlueprintSecret>>
+  /** A Docker engine of its own inside. */
+  readonly docker?: boolean
   readonly security?: {
     readonly privileged?: boolean
     readonly capAdd?: readonly string[]

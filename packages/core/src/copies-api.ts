@@ -6,6 +6,8 @@ export interface BuildOptions extends CallOptions {
   readonly blueprint?: string
   readonly provider?: string
   readonly base?: string
+  /** With a Docker engine in it, whatever the blueprint says. */
+  readonly docker?: boolean
   /** Build it again, and replace the image that is there. */
   readonly noCache?: boolean
   readonly cwd?: string

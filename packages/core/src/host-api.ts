@@ -27,6 +27,8 @@ export interface UpOptions extends CallOptions {
   readonly base?: string
   /** Added to the blueprint; absent: what the environment was made with. */
   readonly overlay?: SpecOverlay
+  /** A Docker engine of its own inside, whatever the blueprint says. */
+  readonly docker?: boolean
   /** Remove the environment and make it anew. One that has snapshots is HOLM_CONFIRMATION_REQUIRED, with their names in `details.snapshots`. */
   readonly recreate?: boolean
   /** The snapshots of what is recreated may go with it. */

@@ -114,6 +114,8 @@ export interface Traits {
   readonly mapsPorts: boolean
   /** Runs services that are made from images: see `EnvironmentSpec.companion`. In a named network environments find each other by their `aliases`. */
   readonly companions?: boolean
+  /** A Docker engine can run inside an environment: see `EnvironmentSpec.nestedDocker`. */
+  readonly nestedDocker?: boolean
 }
 
 export type LimitName = 'cpus' | 'memory' | 'disk' | 'pids'
@@ -201,6 +203,8 @@ export interface StopOptions {
 export interface RemoveOptions {
   /** Also remove named volumes that belong to this environment alone. */
   readonly volumes: boolean
+  /** Names of volumes with `VolumeMount.own`, which go whatever `volumes` says. Only where the trait `nestedDocker` meets volumes. */
+  readonly own?: readonly string[]
 }
 
 /** What is known of an image or rootfs before an environment is made from it. */

@@ -49,6 +49,8 @@ export interface VolumeMount {
   readonly source?: string
   readonly target: string
   readonly readonly: boolean
+  /** Of the host's own making for this environment: it goes with it (`RemoveOptions.own`), but stays when that is made anew. */
+  readonly own?: true
 }
 
 export interface TmpfsMount {
@@ -121,6 +123,8 @@ export interface Provision {
   readonly tools: Readonly<Record<string, string>>
   readonly setup: readonly string[]
   readonly postInstall: readonly string[]
+  /** Docker's engine and client, from the distribution, unless they are there; before the packages. */
+  readonly docker?: true
 }
 
 export interface HealthCheck {
@@ -222,6 +226,8 @@ export interface SpecOverlay {
   readonly resources?: Resources
   /** The caller brings the project's files: the hook `beforeLifecycle` is called when there is a place for them. */
   readonly bringsFiles?: boolean
+  /** As `docker` of a blueprint: an engine of its own inside. */
+  readonly docker?: boolean
 }
 
 export interface EnvironmentSpec {
@@ -252,6 +258,11 @@ export interface EnvironmentSpec {
   readonly companion?: CompanionSpec
   readonly resources: Resources
   readonly security: Security
+  /**
+   * A Docker engine of its own runs inside. The host installs and starts it; the provider gives the environment the rights that it
+   * needs. Only providers with the trait `nestedDocker` get it.
+   */
+  readonly nestedDocker?: true
   readonly provision: Provision
   readonly lifecycle: Lifecycle
   readonly services: readonly ServiceSpec[]

@@ -25,6 +25,16 @@ describe('containerConfig', () => {
     expect(host?.Mounts).toEqual([])
   })
 
+  it('gives an engine inside its rights, and refuses it the processes of the machine', () => {
+    expect(configOf({ nestedDocker: true }).HostConfig).toMatchObject({
+      Privileged: true,
+      CgroupnsMode: 'private',
+    })
+    expect(() => configOf({ nestedDocker: true, options: { docker: { pid: 'host' } } })).toThrowError(
+      expect.objectContaining({ code: 'HOLM_BLUEPRINT_INVALID' }),
+    )
+  })
+
   it('applies limits in the engine’s units, swap not on top of memory', () => {
     const host = configOf({ resources: { cpus: 1.5, memoryBytes: 512, diskBytes: 1024, pids: 7 } }).HostConfig
     expect(host).toMatchObject({

@@ -4,7 +4,7 @@ import type { ContainerCreateOptions, HostConfig, MountSettings } from 'dockerod
 import { containerName, label, volumeName } from './names.ts'
 import { optionsSchema } from './options.ts'
 import type { DockerOptions } from './options.ts'
-import { securityConfig } from './security.ts'
+import { nestedConfig, securityConfig } from './security.ts'
 
 /** Enough for compilers and editors, low enough to stop a fork bomb. */
 export const defaultPids = 4096
@@ -32,12 +32,24 @@ export interface ConfigInput {
   readonly imageUser?: string | undefined
   /** Name of the network in the engine, for a named one. */
   readonly network?: string | undefined
+  /** Capabilities that nothing on the engine's machine has: they cannot be given to an engine inside. */
+  readonly missingCapabilities?: readonly string[]
 }
 
 /** Pure: the spec as the engine wants it. HOLM_BLUEPRINT_INVALID for a `docker` section that does not fit. */
 export function containerConfig(input: ConfigInput): ContainerCreateOptions & { platform?: string } {
   const { spec } = input
   const options = dockerOptions(spec)
+  if (spec.nestedDocker && options.pid === 'host') {
+    throw new HolmError(
+      'HOLM_BLUEPRINT_INVALID',
+      'providers.docker.pid: an engine inside needs processes of its own',
+      {
+        hint: 'Leave pid out, or docker.',
+        details: { key: 'providers.docker.pid' },
+      },
+    )
+  }
   return {
     name: containerName(input.namespace, spec.name),
     Image: input.image,
@@ -75,7 +87,9 @@ function mainUser(spec: EnvironmentSpec): { readonly User?: string } {
 function hostConfig(input: ConfigInput, options: DockerOptions): HostConfig {
   const { spec } = input
   return {
-    ...securityConfig(spec.security),
+    ...(spec.nestedDocker
+      ? nestedConfig(spec.security, input.missingCapabilities ?? [])
+      : securityConfig(spec.security)),
     ...resourceConfig(spec),
     ...optionConfig(options),
     Init: spec.init,

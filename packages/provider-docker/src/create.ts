@@ -8,6 +8,7 @@ import type { Engine } from './engine.ts'
 import { parseFailure } from './engine-errors.ts'
 import { baseReference, ignoreMissing, prepareBase } from './images.ts'
 import { containerName, label } from './names.ts'
+import { missingCapabilities } from './security.ts'
 import { releaseNetwork, resolveNetwork } from './networks.ts'
 import { parseCreated, parseInspect, sameLabels } from './parse.ts'
 
@@ -43,6 +44,9 @@ export async function createEnvironment(
     callerIds,
     network,
     imageUser,
+    ...(spec.nestedDocker && {
+      missingCapabilities: missingCapabilities(engine.readText('/proc/self/status')),
+    }),
   })
   // A key alone takes away what the image has.
   const unset = (request.unset ?? []).filter((key) => !(key in spec.env))

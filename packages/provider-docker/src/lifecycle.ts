@@ -174,6 +174,8 @@ export async function removeEnvironment(
       ])
     }
     if (!info) await releaseNetworksOf(docker, engine, name)
+    for (const volume of options.own ?? [])
+      await docker.getVolume(volumeName(engine.namespace, volume)).remove().catch(ignoreInUse)
     if (options.volumes)
       await removeVolumes(docker, { engine, name, attached: info ? namedVolumes(info, engine) : [] })
   })

@@ -32,6 +32,7 @@ export const traits: Traits = {
   networks: ['default', 'none', 'host', 'named'],
   mapsPorts: true,
   companions: true,
+  nestedDocker: true,
 }
 
 /** Does no I/O: the engine is first spoken to by the first call. */

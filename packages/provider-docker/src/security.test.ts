@@ -1,6 +1,6 @@
 import type { Security } from '@holm/core'
 import { describe, expect, it } from 'vitest'
-import { defaultCapabilities, securityConfig } from './security.ts'
+import { defaultCapabilities, missingCapabilities, nestedConfig, securityConfig } from './security.ts'
 
 const none: Security = { privileged: false, capAdd: [], capDrop: [], securityOpt: [], devices: [] }
 
@@ -36,5 +36,38 @@ describe('securityConfig', () => {
       'no-new-privileges',
       'seccomp=unconfined',
     ])
+  })
+})
+
+describe('an engine inside', () => {
+  it('is privileged, in a cgroup namespace of its own', () => {
+    expect(nestedConfig({ ...none, capDrop: ['SYS_TIME'] }, [])).toEqual({
+      Privileged: true,
+      CapDrop: ['SYS_TIME'],
+      CgroupnsMode: 'private',
+    })
+  })
+
+  it('has everything but what its machine lacks, where privileged would not start', () => {
+    expect(nestedConfig({ ...none, capDrop: ['cap_sys_time'] }, ['SYS_RESOURCE'])).toMatchObject({
+      Privileged: false,
+      CapAdd: ['ALL'],
+      CapDrop: ['SYS_RESOURCE', 'SYS_TIME'],
+      MaskedPaths: [],
+      CgroupnsMode: 'private',
+    })
+  })
+
+  it.each([
+    ['000001ffffffffff', []],
+    ['000001fffeffffff', ['SYS_RESOURCE']],
+    // holm itself is confined: that says nothing of the engine.
+    ['00000000a80425fb', []],
+  ])('%s', (bounds, missing) => {
+    expect(missingCapabilities(`Name:\tnode\nCapBnd:\t${bounds}\n`)).toEqual(missing)
+  })
+
+  it('knows nothing of a machine without /proc', () => {
+    expect(missingCapabilities(undefined)).toEqual([])
   })
 })

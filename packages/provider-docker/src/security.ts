@@ -43,6 +43,49 @@ export function securityConfig(security: Security): SecurityConfig {
   return { Privileged: false, CapAdd: capabilities, CapDrop: capDrop, SecurityOpt: securityOptions(security) }
 }
 
+/** The library's types know no cgroup namespace. */
+export interface NestedConfig extends SecurityConfig {
+  readonly MaskedPaths?: string[]
+  readonly ReadonlyPaths?: string[]
+  readonly DeviceCgroupRules?: string[]
+  readonly CgroupnsMode: 'private'
+}
+
+/**
+ * What an engine inside needs: everything. Where this machine's engine has no right to give it all, privileged would not start,
+ * and the same is asked for without what is missing.
+ */
+export function nestedConfig(security: Security, missing: readonly string[]): NestedConfig {
+  if (missing.length === 0)
+    return { ...securityConfig({ ...security, privileged: true }), CgroupnsMode: 'private' }
+  const dropped = [...missing, ...security.capDrop.map(capability)]
+  return {
+    Privileged: false,
+    CapAdd: ['ALL'],
+    CapDrop: [...new Set(dropped)],
+    SecurityOpt: ['seccomp=unconfined', 'apparmor=unconfined', 'label=disable', ...security.securityOpt],
+    MaskedPaths: [],
+    ReadonlyPaths: [],
+    DeviceCgroupRules: ['a *:* rwm'],
+    CgroupnsMode: 'private',
+  }
+}
+
+/** Bits of the kernel's capabilities that an engine may be without although it rules containers. */
+const rarely: Readonly<Record<string, bigint>> = { SYS_RESOURCE: 24n, SYS_ADMIN: 21n }
+
+/**
+ * Pure: what no program of this machine can have, from the bounding set in /proc/self/status. Nothing
+ * where holm itself is the one that is confined. Where the engine is on another machine, it does without what this one lacks.
+ */
+export function missingCapabilities(status: string | undefined): readonly string[] {
+  const [, hex] = /^CapBnd:\s*([0-9a-f]+)$/m.exec(status ?? '') ?? []
+  if (hex === undefined) return []
+  const bounds = BigInt(`0x${hex}`)
+  const missing = Object.entries(rarely).flatMap(([name, bit]) => ((bounds >> bit) & 1n ? [] : [name]))
+  return missing.includes('SYS_ADMIN') ? [] : missing
+}
+
 function securityOptions(security: Security): string[] {
   const named = security.securityOpt.some((option) => option.startsWith('no-new-privileges'))
   const options = security.securityOpt.filter((option) => !/^no-new-privileges[:=]false$/.test(option))

@@ -23,6 +23,7 @@ export const traits: Traits = {
   limits: ['cpus', 'memory', 'disk'],
   networks: ['default'],
   mapsPorts: true,
+  nestedDocker: true,
 }
 
 /** Does no I/O: limactl is first started by the first call. */

@@ -61,9 +61,44 @@ const moreModules = [
   'autofs4',
 ]
 
+/**
+ * What a Docker engine inside needs: layers, networks, and the rules it writes, by either kind of iptables. The files of the
+ * environment hold no modules of this kernel, so what is not loaded here is never there.
+ */
+const dockerModules = [
+  'overlay',
+  'bridge',
+  'br_netfilter',
+  'veth',
+  'macvlan',
+  'nf_conntrack_netlink',
+  'iptable_nat',
+  'iptable_filter',
+  'ip6table_nat',
+  'ip6table_filter',
+  'ipt_REJECT',
+  'nf_tables',
+  'nft_compat',
+  'nft_chain_nat',
+  'nft_masq',
+  'nft_nat',
+  'nft_ct',
+  'nft_fib_inet',
+  'xt_addrtype',
+  'xt_comment',
+  'xt_conntrack',
+  'xt_mark',
+  'xt_multiport',
+  'xt_nat',
+  'xt_tcpudp',
+  'xt_MASQUERADE',
+]
+
 export interface KernelOptions {
   /** For a base with an init system of its own. */
   readonly whole: boolean
+  /** A Docker engine runs inside. */
+  readonly nestedDocker: boolean
   readonly architecture: Architecture
   /** Of this machine: only that has its own kernel and perl. */
   readonly native: Architecture
@@ -75,7 +110,13 @@ export interface KernelOptions {
 
 /** The kernel to boot with: the one that is named, this machine's own, or one fetched from Debian once. */
 export async function prepareKernel(options: KernelOptions, ctx: ProviderContext): Promise<Kernel> {
-  const wanted = options.whole ? [...wantedModules, ...moreModules] : wantedModules
+  const wanted = [
+    ...new Set([
+      ...wantedModules,
+      ...(options.whole ? moreModules : []),
+      ...(options.nestedDocker ? dockerModules : []),
+    ]),
+  ]
   const source = await findKernel(options, ctx)
   const perl = isForeign(options) ? await findForeignPerl(options, ctx) : await findPerl(options, ctx)
   const agent = await readFile(fileURLToPath(new URL('../guest/init.pl', import.meta.url)))

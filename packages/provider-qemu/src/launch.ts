@@ -93,6 +93,7 @@ export function kernelOf(session: Session, record: QemuRecord, ctx: ProviderCont
       env: session.toolEnv,
       options: record.options,
       whole: isWhole(record),
+      nestedDocker: record.nestedDocker === true,
     },
     ctx,
   )

@@ -50,6 +50,7 @@ export function draftRecord(spec: EnvironmentSpec): QemuRecord {
     resources,
     main,
     ...(user === undefined ? {} : { user }),
+    ...(spec.nestedDocker === true && { nestedDocker: true as const }),
   }
 }
 

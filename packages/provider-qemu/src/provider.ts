@@ -33,6 +33,7 @@ export const traits: Traits = {
   limits: ['cpus', 'memory', 'disk', 'pids'],
   networks: ['default', 'none'],
   mapsPorts: true,
+  nestedDocker: true,
 }
 
 /** The provider over QEMU: every environment is a virtual machine of its own. */

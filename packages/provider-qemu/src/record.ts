@@ -39,7 +39,16 @@ export interface SavedMemory {
 
 export type SpecEssentials = Pick<
   EnvironmentSpec,
-  'base' | 'hostname' | 'user' | 'env' | 'mounts' | 'ports' | 'network' | 'resources' | 'main'
+  | 'base'
+  | 'hostname'
+  | 'user'
+  | 'env'
+  | 'mounts'
+  | 'ports'
+  | 'network'
+  | 'resources'
+  | 'main'
+  | 'nestedDocker'
 >
 
 /** What is stored of an environment. Written before anything is made, replaced atomically. Mode 0600: it holds the token. */

@@ -12,6 +12,8 @@ export interface CreateOptions extends CallOptions {
   readonly resources?: Resources
   /** Without a mount: the worktree is copied in, and what is done inside is brought back. */
   readonly sync?: boolean
+  /** A Docker engine of its own inside, whatever the blueprint says. */
+  readonly docker?: boolean
   /** Its number, for one of N made together. */
   readonly worker?: number
   /** As in `WorkspaceRecord`. */

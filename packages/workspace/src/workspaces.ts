@@ -206,9 +206,9 @@ async function plan(
 async function bringUp(
   { host, git, config }: WorkspaceContext,
   record: WorkspaceRecord,
-  options: CallOptions & Pick<CreateOptions, 'resources'>,
+  options: CallOptions & Pick<CreateOptions, 'resources' | 'docker'>,
 ): Promise<void> {
-  const { resources, signal, onEvent } = options
+  const { resources, docker, signal, onEvent } = options
   const known = (await environmentOf(host, record.name, options)) !== undefined
   // What it was made with is kept with it; only a new one is told.
   const overlay = known ? undefined : await createOverlay(git, record, { config, resources })
@@ -220,6 +220,7 @@ async function bringUp(
       ...(record.blueprint !== undefined && { blueprint: record.blueprint }),
       ...(record.provider !== undefined && { provider: record.provider }),
       ...(overlay && { overlay }),
+      ...(overlay && docker === true && { docker }),
       ...(signal && { signal }),
       ...(onEvent && { onEvent }),
     })

@@ -26,6 +26,7 @@ export const build: BuiltinCommand = {
       description: "Use this base instead of the blueprint's.",
       completes: 'base',
     },
+    docker: { type: 'boolean', description: 'With a Docker engine in it, for `holm up --docker`.' },
     'no-cache': { type: 'boolean', description: 'Build it again, and replace the image that is there.' },
   },
   examples: [
@@ -38,6 +39,7 @@ export const build: BuiltinCommand = {
     const result = await host.build({
       cwd,
       signal,
+      ...(flags['docker'] === true && { docker: true }),
       noCache: flags['no-cache'] === true,
       ...optional('blueprint', args['blueprint']),
       ...optional('provider', readText(input, 'provider')),

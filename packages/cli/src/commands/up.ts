@@ -37,6 +37,11 @@ export const up: BuiltinCommand = {
       description: "Use this base instead of the blueprint's.",
       completes: 'base',
     },
+    docker: {
+      type: 'boolean',
+      description:
+        'Give it a Docker engine of its own. On the provider docker it can then take over this machine; in a virtual machine (qemu, lima) it cannot.',
+    },
     recreate: { type: 'boolean', description: 'Remove the environment and make it anew.' },
     yes: { ...yesFlag, description: 'Remove the snapshots of what is recreated without a question.' },
     keep: { type: 'boolean', description: 'Leave an environment that failed to come up for a look inside.' },
@@ -57,6 +62,7 @@ export const up: BuiltinCommand = {
       cwd,
       signal,
       recreate: flags['recreate'] === true,
+      ...(flags['docker'] === true && { docker: true }),
       ...(flags['keep'] === true && { keep: true }),
       ...(flags['yes'] === true && { removeSnapshots: true }),
       ...optional('blueprint', args['blueprint']),

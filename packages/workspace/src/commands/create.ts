@@ -20,6 +20,11 @@ export const createFlags = {
     description: 'Without a mount: copy the worktree in, and bring back what is done inside.',
   },
   memory: { type: 'string', description: 'Memory, such as 512mb or 4gb.' },
+  docker: {
+    type: 'boolean',
+    description:
+      'Give it a Docker engine of its own. On the provider docker it can then take over this machine; in a virtual machine (qemu, lima) it cannot.',
+  },
   idle: idleFlag,
 } as const satisfies Readonly<Record<string, FlagDefinition>>
 
@@ -63,6 +68,7 @@ export async function optionsOf(input: CommandInput): Promise<CreateOptions> {
     cwd: input.cwd,
     signal: input.signal,
     ...(input.flags['sync'] === true && { sync: true }),
+    ...(input.flags['docker'] === true && { docker: true }),
     ...(from !== undefined && { from }),
     ...(blueprint !== undefined && { blueprint }),
     ...(provider !== undefined && { provider }),

@@ -93,6 +93,9 @@ async function lossesOf(host: HostApi, losing: Losing, options: CallOptions): Pr
         ? [`what lies in ${mount.target}, a volume without a name`]
         : [],
     ),
+    ...(environment.mounts.some((mount) => mount.type === 'volume' && mount.own === true)
+      ? ['the images and containers of its own Docker engine']
+      : []),
     ...services.flatMap((service) => dataOf(service, name)),
     ...(snapshots.length === 0 ? [] : [`its snapshots: ${snapshots.join(', ')}`]),
   ]

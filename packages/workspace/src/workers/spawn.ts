@@ -51,17 +51,20 @@ function describeError(error: unknown): NonNullable<Spawned['error']> {
 /** Installs once what all of them need, where the blueprint installs anything and the provider can clone. */
 export async function prepareImage(
   host: HostApi,
-  { cwd, signal, blueprint, provider }: CreateOptions,
+  { cwd, signal, blueprint, provider, docker }: CreateOptions,
 ): Promise<void> {
   const { spec } = await host.blueprints.show(blueprint, { cwd })
   const { packages, tools, setup, postInstall } = spec.provision
-  if (packages.length + Object.keys(tools).length + setup.length + postInstall.length === 0) return
+  const withDocker = docker === true || spec.nestedDocker === true
+  if (!withDocker && packages.length + Object.keys(tools).length + setup.length + postInstall.length === 0)
+    return
   try {
     await host.build({
       cwd,
       ...(signal && { signal }),
       ...(blueprint !== undefined && { blueprint }),
       ...(provider !== undefined && { provider }),
+      ...(docker === true && { docker }),
     })
   } catch (error) {
     if (!isHolmError(error, 'HOLM_FACET_UNSUPPORTED')) throw error

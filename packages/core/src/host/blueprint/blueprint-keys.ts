@@ -123,6 +123,8 @@ export const blueprintKeys: Readonly<Record<string, string>> = {
   'secrets.*.file': "File of this machine; relative to this file's folder.",
   'secrets.*.command': 'Command on this machine that prints the value; always a list.',
   'secrets.*.optional': 'Leave the variable out when it cannot be read, instead of failing.',
+  docker:
+    '`true`: a Docker engine of its own inside, with its own images and containers (providers docker, qemu and lima). On docker the environment can then take over this machine; in a virtual machine it cannot.',
   security: 'Everything looser than the safe defaults; shown by `holm status`.',
   'security.privileged': 'All capabilities and devices.',
   'security.capAdd': 'Linux capabilities to add.',

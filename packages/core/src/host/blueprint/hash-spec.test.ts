@@ -53,6 +53,7 @@ describe('hashSpec', () => {
     services: { services: { a: { command: 'x' } } },
     secrets: { secrets: { A: 'env:A' } },
     providers: { providers: { docker: {} } },
+    docker: { docker: true },
   }
 
   it.each(Object.entries(changes))('changes with %s and says so', (name, change) => {

@@ -14,7 +14,8 @@ const specParts: Readonly<Record<string, SpecPart>> = {
   workdir: (spec) => spec.exec.workdir,
   command: (spec) => [spec.main, spec.init, ...(spec.companion ? [spec.companion] : [])],
   environment: (spec) => [spec.env, spec.exec.env, spec.exec.probe],
-  mounts: (spec) => spec.mounts,
+  // What is made for this environment alone follows from the rest.
+  mounts: (spec) => spec.mounts.filter((mount) => mount.type !== 'volume' || mount.own !== true),
   ports: (spec) => spec.ports,
   expose: (spec) => spec.expose,
   network: (spec) => (spec.aliases === undefined ? spec.network : [spec.network, spec.aliases]),
@@ -29,15 +30,25 @@ const specParts: Readonly<Record<string, SpecPart>> = {
   providers: (spec) => spec.options,
 }
 
+/** Parts that only count where there is something to tell: who has none keeps the hash of before there were any. */
+const rareParts: Readonly<Record<string, SpecPart>> = {
+  docker: (spec) => spec.nestedDocker,
+}
+
 /** SHA-256 (64 hex digits) of everything that makes the environment; the order of keys does not matter. */
 export function hashSpec(spec: EnvironmentSpec): string {
-  const parts = Object.entries(specParts).map(([name, part]) => [name, part(spec)])
+  const parts = [
+    ...Object.entries(specParts).map(([name, part]) => [name, part(spec)]),
+    ...Object.entries(rareParts).flatMap(([name, part]) =>
+      part(spec) === undefined ? [] : [[name, part(spec)]],
+    ),
+  ]
   return sha256(stableJson(parts))
 }
 
 /** Words for what differs: `['packages', 'ports']`. Empty exactly when the hashes are equal. */
 export function diffSpecs(before: EnvironmentSpec, after: EnvironmentSpec): string[] {
-  return Object.entries(specParts).flatMap(([name, part]) =>
+  return Object.entries({ ...specParts, ...rareParts }).flatMap(([name, part]) =>
     stableJson(part(before)) === stableJson(part(after)) ? [] : [name],
   )
 }

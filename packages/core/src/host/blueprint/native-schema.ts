@@ -180,6 +180,7 @@ export const blueprintSchema: z.ZodMiniType<Blueprint> = z.strictObject({
     ]),
   ),
   secrets: z.exactOptional(z.record(text, secret)),
+  docker: z.exactOptional(z.boolean()),
   security: z.exactOptional(
     z.strictObject({
       privileged: z.exactOptional(z.boolean()),

@@ -62,6 +62,7 @@ export function nativeToSpec(
     ...(services.some(({ container }) => container) && { aliases: aliasesOf(hostname, services) }),
     resources: toResources(blueprint.resources),
     security: toSecurity(blueprint.security),
+    ...(blueprint.docker === true && { nestedDocker: true as const }),
     provision: toProvision(blueprint),
     lifecycle: toLifecycle(blueprint.lifecycle),
     services,

@@ -18,6 +18,21 @@ function create(files: Readonly<Record<string, string>> = {}) {
 }
 
 describe('layers', () => {
+  test('of a key that nothing may loosen the strictest value counts, with its source', async () => {
+    const { root, load } = create({
+      'etc/config.toml': '[up]\ndocker = "vm"',
+      'project/holm.config.yaml': 'up.docker: all\n',
+    })
+    const system = join(root, 'etc/config.toml')
+    const docker = async (options: Partial<LoadConfigOptions>) => (await load(options)).get('up.docker')
+    expect(await docker({ env: { HOLM_UP__DOCKER: 'all' } })).toMatchObject({ value: 'vm', source: system })
+    expect(await docker({ overrides: { 'up.docker': 'none' } })).toMatchObject({
+      value: 'none',
+      source: 'flag',
+    })
+    expect((await create().load()).get('up.docker')).toMatchObject({ value: 'all', source: 'default' })
+  })
+
   test('later wins, and each value knows its source', async () => {
     const { root, load } = create({
       'etc/config.toml':

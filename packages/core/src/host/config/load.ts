@@ -15,7 +15,7 @@ import {
 } from './layers.ts'
 import { formatPlace, loadConfigFile, locateKey } from './parse.ts'
 import type { HolmPaths } from './paths.ts'
-import { configKeys, pluginPrefix, type ConfigValues } from './schema.ts'
+import { configKeys, findEntry, pluginPrefix, type ConfigValues } from './schema.ts'
 
 export interface LoadConfigOptions {
   readonly cwd: string
@@ -47,9 +47,21 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   const layers = await Promise.all(files.map(loadLayer))
   const environment = parseEnvironment(options.env)
   const all = [createDefaults(), ...layers, environment, createFlags(options.overrides ?? {})]
-  const merged = new Map(all.flatMap(({ values }) => [...values]))
+  const merged = new Map([...all.flatMap(({ values }) => [...values]), ...strictestOf(all)])
   assertPortRange(merged)
   return createConfig({ merged, files, warnings: environment.warnings, cwd: options.cwd })
+}
+
+/** Of keys that nothing may loosen, the strictest of all values, wherever it stands. */
+function strictestOf(layers: readonly Layer[]): readonly (readonly [string, LayerValue])[] {
+  return configKeys.flatMap((key) => {
+    const { strictest, options = [] } = findEntry(key) ?? {}
+    if (strictest !== true) return []
+    const rank = ({ value }: LayerValue): number => options.indexOf(String(value))
+    const given = layers.flatMap(({ values }) => values.get(key) ?? [])
+    const [first] = given.toSorted((a, b) => rank(b) - rank(a))
+    return first === undefined ? [] : [[key, first] as const]
+  })
 }
 
 function createConfig(from: {

@@ -21,6 +21,8 @@ export interface ConfigEntry {
   readonly options?: readonly string[]
   /** Limits of an integer, inclusive. */
   readonly range?: readonly [min: number, max: number]
+  /** `options` go from loose to strict, and what one file or variable says strictly no other makes loose. */
+  readonly strictest?: true
   /** Form of a string, with the words that name it. */
   readonly form?: { readonly pattern: RegExp; readonly words: string }
 }
@@ -87,6 +89,15 @@ export const configTable = {
     default: false,
     meaning: 'Save a golden image after an `up` that had to install things, as `holm build` does.',
     env: 'HOLM_UP__SAVE_GOLDEN',
+  },
+  'up.docker': {
+    type: 'string',
+    default: 'all',
+    meaning:
+      'Where blueprints may have a Docker engine inside (`docker: true`): on `all` providers that can, only in virtual machines (`vm`), or `none`. The strictest value of all counts, so that one in /etc/holm cannot be loosened.',
+    env: 'HOLM_UP__DOCKER',
+    options: ['all', 'vm', 'none'],
+    strictest: true,
   },
   'stop.grace': {
     type: 'duration',

@@ -153,6 +153,10 @@ describe('export and import', () => {
   it('an archive from elsewhere is given no more than a new environment has', () => {
     const given = createSpec({
       network: 'host',
+      nestedDocker: true,
+      mounts: [
+        { type: 'volume', source: 'test.docker', target: '/var/lib/docker', readonly: false, own: true },
+      ],
       security: {
         privileged: true,
         capAdd: ['SYS_ADMIN'],
@@ -166,15 +170,19 @@ describe('export and import', () => {
       lifecycle: { ...createSpec().lifecycle, initialize: [[{ shell: 'id' }]] },
     })
     const { spec, dropped } = safeSpec(given)
+    expect(spec).not.toHaveProperty('nestedDocker')
     expect(spec).toMatchObject({
       network: 'default',
+      mounts: [],
       security: { privileged: false, capAdd: [], securityOpt: [], devices: [] },
       secrets: {},
       options: {},
       ports: [{ container: 80, hostIp: '127.0.0.1', protocol: 'tcp' }],
       lifecycle: { initialize: [] },
     })
-    expect(dropped.join('\n')).toMatch(/privileged[^]*SYS_ADMIN[^]*network of this machine[^]*docker/)
+    expect(dropped.join('\n')).toMatch(
+      /privileged[^]*Docker engine[^]*SYS_ADMIN[^]*network of this machine[^]*docker/,
+    )
   })
 
   it('knows of no folder of the machine it left', () => {

@@ -9,6 +9,7 @@ import type { EnvironmentSpec, Mount } from '../../spec.ts'
 import { assertEnvironmentName } from '../blueprint/environment-name.ts'
 import { serviceNetwork } from '../blueprint/service-network.ts'
 import type { HostContext } from '../context.ts'
+import { assertDocker, ownVolumes, reownMounts, startDockerInside } from '../docker/index.ts'
 import { abandonAfter } from '../environment/abandon.ts'
 import { leasePorts } from '../environment/lease-ports.ts'
 import { infoOf } from '../environment/info.ts'
@@ -40,6 +41,7 @@ export async function cloneEnvironments(
   const { spec, partOf } = found.record.details
   if (partOf) throw isService(found.record.name, partOf)
   if (spec === undefined) throw unknownSpec(found.record.name)
+  assertDocker(host, found.provider, spec)
   const results: CloneResult[] = []
   const queue = [...names.entries()]
   const work = async (): Promise<void> => {
@@ -162,7 +164,8 @@ function cloneOf({ host, found: { record }, spec: given, name, options }: Clonin
   const origin = { ...given.origin, source, project: '' }
   const hostname = given.hostname === given.name ? name : given.hostname
   const network = given.network === serviceNetwork(given.name) ? { network: serviceNetwork(name) } : undefined
-  const bare: EnvironmentSpec = { ...given, name, hostname, origin, ports: freePorts(given), ...network }
+  const own = { mounts: reownMounts(given.mounts, name), ports: freePorts(given) }
+  const bare: EnvironmentSpec = { ...given, name, hostname, origin, ...own, ...network }
   const labels = labelsOf({ namespace: host.namespace, spec: bare, hash: record.hash })
   const { runtimeUser, user, workdir, userEnv, check } = record.details
   return {
@@ -243,6 +246,7 @@ export async function wakeClone(
   const state = await startWithin(host, provider, { name: spec.name, operation })
   await onStarted?.()
   await renewIdentity({ provider, operation, spec })
+  await startDockerInside({ host, provider, operation, spec, user: state.user })
   await runPostStart(host, { record, provider, operation }, spec)
   operation.emit({ type: 'state', environment: spec.name, status: state.status, message: 'cloned' })
   return infoOf(state, record)
@@ -262,8 +266,8 @@ async function runPostStart(
 }
 
 async function removeClone({ host, operation, found, name }: Cloning): Promise<void> {
-  await found.provider.remove(name, { volumes: false }, operation.context)
-  const owned = host.state.records.get(name)?.details.owned
+  const { owned, spec } = host.state.records.get(name)?.details ?? {}
+  await found.provider.remove(name, { volumes: false, own: ownVolumes(spec) }, operation.context)
   host.state.records.remove(name)
   await forgetCopies(host, { name, owned })
 }

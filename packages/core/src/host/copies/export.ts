@@ -93,7 +93,9 @@ async function writeParts(work: Export): Promise<ArchivePart[]> {
 
 async function writeVolumes({ host, found, spec, folder }: Export): Promise<ArchivePart[]> {
   const { record, provider, operation } = found
-  const named = spec.mounts.filter((mount) => mount.type === 'volume' && mount.source !== undefined)
+  const named = spec.mounts.filter(
+    (mount) => mount.type === 'volume' && mount.source !== undefined && mount.own !== true,
+  )
   if (named.length === 0) return []
   const files = requireFacet(provider, 'files', providersWith(host, 'files'))
   return operation.step('volumes', async () => {

@@ -79,11 +79,13 @@ export function safeSpec(spec: EnvironmentSpec): { spec: EnvironmentSpec; droppe
     ...options.map((id) => `it had options for the provider ${id}`),
   ]
   const named = !['default', 'none'].includes(spec.network)
+  const { nestedDocker: _nestedDocker, ...rest } = spec
   return {
     dropped:
       named && spec.network !== 'host' ? [...dropped, `it was in the network ${spec.network}`] : dropped,
     spec: {
-      ...spec,
+      ...rest,
+      mounts: spec.mounts.filter((mount) => mount.type !== 'volume' || mount.own !== true),
       secrets: {},
       options: {},
       services: spec.services.filter(({ name }) => !companions.includes(name)),

@@ -2,6 +2,7 @@ import { HolmError } from '../../errors.ts'
 import type { Successor } from '../../copies-api.ts'
 import type { EnvironmentSpec } from '../../spec.ts'
 import { hashSpec } from '../blueprint/index.ts'
+import { reownMounts } from '../docker/index.ts'
 import { serviceNetwork } from '../blueprint/service-network.ts'
 import { labelsOf } from '../environment/labels.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
@@ -60,6 +61,7 @@ function renamed(
     ...spec,
     name,
     hostname,
+    mounts: reownMounts(spec.mounts, name),
     ...(spec.aliases && {
       aliases: spec.aliases.map((alias) => (alias === spec.hostname ? hostname : alias)),
     }),

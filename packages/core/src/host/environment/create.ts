@@ -4,6 +4,7 @@ import { requireFacet } from '../../facets.ts'
 import type { EnvironmentSpec } from '../../spec.ts'
 import { provision } from '../provision/index.ts'
 import { catalogue } from '../base/index.ts'
+import { ownVolumes, startDockerInside } from '../docker/index.ts'
 import type { HostContext } from '../context.ts'
 import { portsTaken } from '../ports/leases.ts'
 import type { Operation } from '../operation.ts'
@@ -81,6 +82,7 @@ async function makeAndProvision(work: Work, draft: EnvironmentRecord): Promise<C
   const state = await startWithin(work.host, provider, { name: plan.name, operation })
   if (image === undefined) await provisionCold(work, spec, secrets)
   else await finishClone(work, spec, image)
+  await startDockerInside({ host: work.host, provider, operation, spec, user: state.user })
   const userEnv = runsCommands(spec) ? await askUserEnv({ provider, operation, spec }) : undefined
   const details = {
     ...detailsOf(plan, spec, userEnv),
@@ -250,7 +252,7 @@ function detailsOf(
 
 interface HalfMade {
   readonly host: HostContext
-  readonly plan: Pick<Plan, 'name' | 'provider' | 'spec'>
+  readonly plan: Pick<Plan, 'name' | 'provider' | 'spec'> & Partial<Pick<Plan, 'record'>>
   readonly operation: Operation
 }
 
@@ -301,18 +303,25 @@ async function removeHalfMade({ host, plan, operation }: HalfMade, cause: unknow
   // A name that another holm won belongs to it.
   if (status !== 'absent' && !isConflict(cause)) {
     // Never the volumes: they may hold what an earlier environment of this name wrote.
-    await provider.remove(name, { volumes: false }, operation.context)
+    const own = plan.record === undefined ? ownVolumes(plan.spec) : []
+    await provider.remove(name, { volumes: false, own }, operation.context)
     operation.warn(
       `removed the half-made environment ${name}`,
       'Keep it for a look inside with: holm up --keep',
     )
-    warnOfVolumes(operation, plan.spec)
+    warnOfVolumes(operation, plan.spec, own)
   }
   host.state.records.remove(name)
 }
 
-function warnOfVolumes(operation: Operation, { name, mounts }: EnvironmentSpec): void {
-  const named = mounts.flatMap((mount) => (mount.type === 'volume' ? (mount.source ?? []) : []))
+function warnOfVolumes(
+  operation: Operation,
+  { name, mounts }: EnvironmentSpec,
+  removed: readonly string[],
+): void {
+  const named = mounts
+    .flatMap((mount) => (mount.type === 'volume' ? (mount.source ?? []) : []))
+    .filter((source) => !removed.includes(source))
   if (named.length === 0) return
   operation.warn(
     `kept the ${named.length === 1 ? 'volume' : 'volumes'} ${named.join(', ')}, which may hold data of before`,

@@ -3,6 +3,7 @@ import type { EnvironmentState } from '../../provider.ts'
 import { removeCompanions } from '../companions/end.ts'
 import { companionRecords, findCompanions } from '../companions/records.ts'
 import type { HostContext } from '../context.ts'
+import { likelyOwnVolumes } from '../docker/index.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 import { inspect } from './ask.ts'
@@ -45,7 +46,8 @@ async function destroy(
         ? await findCompanions(host, { name: record.name, provider, operation })
         : companionRecords(host, record.name)
     const { status } = await inspect(provider, record.name, operation)
-    await operation.step('remove', () => provider.remove(record.name, { volumes }, operation.context))
+    const own = likelyOwnVolumes(record.name, record.details.spec)
+    await operation.step('remove', () => provider.remove(record.name, { volumes, own }, operation.context))
     host.state.records.remove(record.name)
     forgetUses(host, record.name)
     // After its own record: an `up` that makes one just now finds that it belongs to nobody any more.
@@ -119,7 +121,8 @@ async function removeVolumes(host: HostContext, name: string, operation: Operati
   for (const id of await allProviders(host)) {
     const provider = await host.provider(id)
     const { usable } = await provider.probe(operation.context)
-    if (usable) await provider.remove(name, { volumes: true }, operation.context)
+    const own = likelyOwnVolumes(name, undefined)
+    if (usable) await provider.remove(name, { volumes: true, own }, operation.context)
   }
 }
 

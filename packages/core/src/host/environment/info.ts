@@ -33,6 +33,9 @@ export function looserThanDefault(spec: EnvironmentSpec): string[] {
   const { security, ports, network, mounts } = spec
   return [
     ...(security.privileged ? ['runs privileged: it can take over this machine'] : []),
+    ...(spec.nestedDocker
+      ? ['runs a Docker engine of its own: where that is no virtual machine, it can take over this machine']
+      : []),
     ...security.capAdd.map((name) => `has the capability ${name}`),
     ...security.securityOpt.map((option) => `runs with the security option ${option}`),
     ...security.devices.map((device) => `can use the device ${device}`),

@@ -5,6 +5,7 @@ import type { CallOptions, EnvironmentInfo, HostApi } from '../../host-api.ts'
 import type { EnvironmentState, Provider } from '../../provider.ts'
 import { stopCompanions } from '../companions/end.ts'
 import type { HostContext } from '../context.ts'
+import { assertDocker, startDockerInside, stopDockerInside } from '../docker/index.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 import { inspect } from './ask.ts'
@@ -83,6 +84,7 @@ export async function startEnvironment(
     if (before.status === 'running') {
       markAsleep(host, record.name, false)
       await bear(host, { record, provider, operation })
+      await startDockerOf(host, { record, provider, operation }, before)
       return infoOf(before, record)
     }
     const state =
@@ -105,9 +107,20 @@ export async function wakeRecorded(
   host: HostContext,
   { record, provider, operation }: Found,
 ): Promise<EnvironmentState> {
+  if (record.details.spec) assertDocker(host, provider, record.details.spec)
   const state = await startWithin(host, provider, { name: record.name, operation })
   await bear(host, { record, provider, operation })
+  await startDockerOf(host, { record, provider, operation }, state)
   return state
+}
+
+async function startDockerOf(
+  host: HostContext,
+  { record, provider, operation }: Found,
+  { user }: EnvironmentState,
+): Promise<void> {
+  const { spec } = record.details
+  if (spec) await startDockerInside({ host, provider, operation, spec, user })
 }
 
 /** Also for one whose first start was killed before this was done. */
@@ -160,13 +173,12 @@ export async function stopEnvironment(
       provider: provider.id,
       ...(served && { served }),
     })
-    const state = await operation.step('stop', () =>
-      provider.stop(
-        record.name,
-        { graceMs: options.graceMs ?? host.config.values['stop.grace'] },
-        operation.context,
-      ),
-    )
+    const graceMs = options.graceMs ?? host.config.values['stop.grace']
+    const { spec } = record.details
+    const state = await operation.step('stop', async () => {
+      if (spec) await stopDockerInside({ host, provider, operation, spec }, graceMs)
+      return provider.stop(record.name, { graceMs }, operation.context)
+    })
     await stopCompanions(host, { name: record.name, provider, operation })
     if (state.status === 'absent') throw forget(host, record)
     markAsleep(host, record.name, false)

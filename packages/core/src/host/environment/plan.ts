@@ -12,6 +12,7 @@ import {
   type LoadedBlueprint,
 } from '../blueprint/index.ts'
 import type { HostContext } from '../context.ts'
+import { assertDocker, forbidsDocker, nestDocker } from '../docker/index.ts'
 import type { Operation } from '../operation.ts'
 import { resolveFolder } from '../real-folder.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
@@ -80,15 +81,22 @@ export interface PlanInput {
 /** Chooses the provider and makes the spec; nothing is changed, but a base that a server has is fetched. */
 export async function planUp({ host, identity, options, operation }: PlanInput): Promise<Plan> {
   await fetchBase(host, options.base ?? identity.loaded.base ?? host.config.values['base.default'], operation)
-  const draft = createDraft(host, identity, options)
+  const overlay = overlayOf(identity, options)
+  const draft = createDraft(host, identity, { ...options, docker: overlay?.docker === true })
   const selection = await chooseProvider({ host, identity, options, operation, draft })
   const provider = await host.provider(selection.provider)
   const drafted = await draft(selection.provider, provider.traits)
   assertServices(host, provider, drafted.spec)
   for (const warning of new Set([...identity.loaded.warnings, ...drafted.warnings])) operation.warn(warning)
-  const overlay = options.overlay ?? identity.record?.details.overlay
+  assertDocker(host, provider, drafted.spec)
   const { spec, hash } = await finishSpec(host, provider, withOverlay(drafted.spec, overlay))
   return { ...identity, provider, selection, spec, overlay, hash }
+}
+
+/** What the caller adds now, or added when it was made; an engine inside is asked for beside the rest. */
+function overlayOf({ record }: Identity, { overlay, docker }: UpOptions): SpecOverlay | undefined {
+  const given = overlay ?? record?.details.overlay
+  return docker === undefined ? given : { ...given, docker }
 }
 
 /** HOLM_BLUEPRINT_UNSUPPORTED for services that the provider cannot run: before anything is made. */
@@ -130,7 +138,13 @@ async function completeSpec(
 ): Promise<EnvironmentSpec> {
   await host.registry.loadForHooks(['resolveSpec'])
   const resolved = await host.hooks.resolve('resolveSpec', draft, { project: draft.origin.project })
-  return assertProviderOptions(resolved, provider.id, provider.optionsSchema, host.registry.ids('provider'))
+  const checked = await assertProviderOptions(
+    resolved,
+    provider.id,
+    provider.optionsSchema,
+    host.registry.ids('provider'),
+  )
+  return nestDocker(checked, provider.traits)
 }
 
 /** The same spec with what its base says of itself (image labels, user, variables); labels and hash stay the declared ones. */
@@ -170,6 +184,7 @@ export function withOverlay(spec: EnvironmentSpec, overlay: SpecOverlay = {}): E
     mounts: [...spec.mounts.filter(({ target }) => !targets.has(target)), ...mounts],
     exec: { ...spec.exec, env: { ...spec.exec.env, ...env } },
     resources: { ...spec.resources, ...resources },
+    ...(overlay.docker === true && { nestedDocker: true as const }),
   }
 }
 
@@ -185,7 +200,8 @@ function createDraft(host: HostContext, { loaded, name }: Identity, options: UpO
     const directory = options.base === undefined ? loaded.directory : host.cwd
     const base: Base = await host.bases.resolve(request, { accepts: traits.bases, directory })
     const companions = traits.companions === true
-    return toSpec(loaded, { name, base, env: host.env, labels: {}, companions })
+    const drafted = toSpec(loaded, { name, base, env: host.env, labels: {}, companions })
+    return { ...drafted, spec: withOverlay(drafted.spec, { docker: options.docker === true }) }
   }
 }
 
@@ -265,7 +281,10 @@ async function candidateOf(host: HostContext, id: string, draft: Draft): Promise
     traits,
     reasons: async () => {
       const drafted = await draftUnlessBaseless(draft, id, traits)
-      return 'reason' in drafted ? [drafted.reason] : misfits(needsOf(drafted.spec), traits)
+      if ('reason' in drafted) return [drafted.reason]
+      const reasons = misfits(needsOf(drafted.spec), traits)
+      const forbidden = reasons.length > 0 ? undefined : forbidsDocker(host, drafted.spec, traits)
+      return forbidden === undefined ? reasons : [forbidden]
     },
   }
 }

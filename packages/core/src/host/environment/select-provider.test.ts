@@ -69,6 +69,12 @@ describe('misfits', () => {
     ])
   })
 
+  it('knows where an engine can run inside', () => {
+    const wanted: Needs = { ...needs, nestedDocker: true }
+    expect(misfits(wanted, processes)).toEqual(['cannot run a Docker engine inside'])
+    expect(misfits(wanted, { ...container, nestedDocker: true })).toEqual([])
+  })
+
   it('tells of services from images instead of the network that they would need', () => {
     const wanted: Needs = { ...needs, network: 'named', companions: ['db', 'cache'] }
     expect(misfits(wanted, processes)).toEqual(['cannot run the service db, cache from an image'])

@@ -13,10 +13,11 @@ export interface Needs {
   readonly privileged: boolean
   /** Services that are made from an image. */
   readonly companions: readonly string[]
+  readonly nestedDocker?: boolean
 }
 
 export function needsOf(
-  spec: Pick<EnvironmentSpec, 'mounts' | 'network' | 'ports' | 'security' | 'services'>,
+  spec: Pick<EnvironmentSpec, 'mounts' | 'network' | 'ports' | 'security' | 'services' | 'nestedDocker'>,
 ): Needs {
   const { network } = spec
   return {
@@ -25,6 +26,7 @@ export function needsOf(
     mapsPorts: spec.ports.some((port) => port.host !== undefined && port.host !== port.container),
     privileged: spec.security.privileged || spec.security.devices.length > 0,
     companions: companionsOf(spec),
+    nestedDocker: spec.nestedDocker === true,
   }
 }
 
@@ -43,6 +45,9 @@ export function misfits(needs: Needs, traits: Traits): string[] {
       ? []
       : [`has no network "${needs.network}"`]),
     ...(needs.mapsPorts && !traits.mapsPorts ? ['cannot map a port to another number'] : []),
+    ...(needs.nestedDocker === true && traits.nestedDocker !== true
+      ? ['cannot run a Docker engine inside']
+      : []),
     ...(needs.privileged && traits.isolation === 'process' ? ['has no privileged mode'] : []),
   ]
 }

@@ -7,6 +7,7 @@ import { diffSpecs } from '../blueprint/index.ts'
 import { removeCompanions } from '../companions/end.ts'
 import { companionRecords } from '../companions/records.ts'
 import type { HostContext } from '../context.ts'
+import { ownVolumes } from '../docker/index.ts'
 import type { Operation } from '../operation.ts'
 import type { EnvironmentRecord } from '../state/index.ts'
 import { inspect } from './ask.ts'
@@ -194,9 +195,11 @@ async function assertSnapshotsMayGo(
 }
 
 /** Through the provider that has it, which with --recreate --provider is not the one it will be made on. */
-async function removeExisting({ host, operation }: Work, record: EnvironmentRecord): Promise<void> {
+async function removeExisting({ host, operation, plan }: Work, record: EnvironmentRecord): Promise<void> {
   const provider = await host.provider(record.provider)
-  await provider.remove(record.name, { volumes: false }, operation.context)
+  const kept = provider.id === plan.provider.id ? ownVolumes(plan.spec) : []
+  const own = ownVolumes(record.details.spec).filter((name) => !kept.includes(name))
+  await provider.remove(record.name, { volumes: false, own }, operation.context)
   host.state.records.remove(record.name)
   const records = companionRecords(host, record.name)
   await removeCompanions(host, { name: record.name, provider, operation }, { records, volumes: false })
@@ -218,6 +221,11 @@ function explainUnusable({ plan }: Work, error: unknown): unknown {
 async function create(work: Work, outcome: 'created' | 'recreated'): Promise<Outcome> {
   const { host, plan, operation, options } = work
   const keep = options.keep ?? host.config.values['up.keep']
+  if (plan.spec.nestedDocker === true && plan.provider.traits.isolation !== 'vm')
+    operation.warn(
+      `Docker inside ${plan.name} has full rights: who works in there can take over this machine`,
+      'Where that matters, run it in a virtual machine: holm up --provider qemu',
+    )
   const { state, record } = await createEnvironment({ host, plan, operation }, keep).catch(
     (error: unknown) => {
       throw explainUnusable(work, error)

@@ -10,8 +10,10 @@ export const provisionVersion = 1
 
 /** Is there anything that a golden image would save? */
 export function installsAnything({ provision }: Pick<EnvironmentSpec, 'provision'>): boolean {
-  const { packages, tools, setup, postInstall } = provision
-  return packages.length + Object.keys(tools).length + setup.length + postInstall.length > 0
+  const { packages, tools, setup, postInstall, docker } = provision
+  return (
+    docker === true || packages.length + Object.keys(tools).length + setup.length + postInstall.length > 0
+  )
 }
 
 export interface GoldenInput {

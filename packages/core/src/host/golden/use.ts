@@ -62,8 +62,9 @@ async function cloneImage(work: GoldenWork, image: ImageRecord): Promise<boolean
 export function imageSpec({ host, spec }: Pick<GoldenWork, 'host' | 'spec'>, hash: string): EnvironmentSpec {
   const name = goldenName(hash)
   const named = !['default', 'none', 'host'].includes(spec.network)
+  const { nestedDocker: _nestedDocker, ...bare } = spec
   return {
-    ...spec,
+    ...bare,
     name,
     hostname: name,
     mounts: [],

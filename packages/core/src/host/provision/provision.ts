@@ -40,15 +40,17 @@ export function provision(spec: ProvisionSpec, inside: Inside, reporter: Reporte
 
 /** `provision` with everything that can be set. */
 export async function provisionWith(spec: ProvisionSpec, options: ProvisionOptions): Promise<void> {
-  const { packages, tools, setup, postInstall } = spec.provision
+  const { packages, tools, setup, postInstall, docker = false } = spec.provision
   assertPackageNames(packages)
   for (const [name, version] of Object.entries(tools)) assertTool(name, version)
-  const installs = packages.length + Object.keys(tools).length + setup.length + postInstall.length > 0
+  const installs =
+    docker || packages.length + Object.keys(tools).length + setup.length + postInstall.length > 0
   if (!installs) return exportEnvironment(spec, options)
   const context = await options.reporter.step('inspect', () => openContext(spec, options))
   await provisionPackages(packages, context)
   await provisionTools(tools, context, options)
   await runScripts('setup', setup, context)
+  if (docker) await installDocker(context)
   await exportEnvironment(spec, options, context)
   await runScripts('postInstall', postInstall, context)
 }
@@ -69,6 +71,11 @@ async function provisionPackages(packages: readonly string[], context: PackageCo
   if (missing.length === 0) return context.reporter.skip('packages', `all ${packages.length} are installed`)
   if (context.shared) throw notOnThisMachine(missing.join(', '))
   await context.reporter.step('packages', () => installPackages(missing, manager, context))
+}
+
+async function installDocker(context: PackageContext): Promise<void> {
+  const { provisionDocker } = await import('./docker.ts')
+  await provisionDocker(context)
 }
 
 async function provisionTools(
