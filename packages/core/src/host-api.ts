@@ -218,7 +218,11 @@ export interface HostApi extends CopiesApi {
   ): Promise<EnvironmentInfo>
   destroy(
     name?: string,
-    options?: CallOptions & { readonly volumes?: boolean; readonly projectFolder?: string },
+    options?: CallOptions & {
+      /** Named volumes, too: all of them, or those of its services from images, which no other environment can have. */
+      readonly volumes?: boolean | 'services'
+      readonly projectFolder?: string
+    },
   ): Promise<{ readonly name: string; readonly existed: boolean }>
   /** HOLM_ENVIRONMENT_NOT_FOUND for an unknown name. */
   companions(environment: string, options?: CallOptions): Companions

@@ -54,6 +54,8 @@ export interface DeleteResult {
 export interface DeleteOptions extends CallOptions {
   /** Also with repositories inside (submodules, clones), whose work nobody keeps. */
   readonly force?: boolean
+  /** The named volumes of its services from images stay. */
+  readonly keepVolumes?: boolean
 }
 
 export interface RenameOptions extends CallOptions {

@@ -35,6 +35,10 @@ export async function environmentOf(
   }
 }
 
-export async function destroyIfThere(host: HostApi, name: string, options: CallOptions = {}): Promise<void> {
+export async function destroyIfThere(
+  host: HostApi,
+  name: string,
+  options: Parameters<HostApi['destroy']>[1] = {},
+): Promise<void> {
   if ((await environmentOf(host, name, options)) !== undefined) await host.destroy(name, options)
 }

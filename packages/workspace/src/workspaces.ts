@@ -241,7 +241,7 @@ function explainMounts({ commonDir }: WorkspaceRecord, error: unknown): unknown 
 /** Back to before `create`. What cannot be removed now is by the next one of that name; why it was given up matters more. */
 async function undo(context: WorkspaceContext, record: WorkspaceRecord): Promise<void> {
   try {
-    await remove(context, record, { force: true })
+    await remove(context, record, { force: true, keepVolumes: true })
   } catch (error) {
     context.log.warn(`${record.name} is left half-made: ${(error as Error).message}`)
   }
@@ -250,7 +250,7 @@ async function undo(context: WorkspaceContext, record: WorkspaceRecord): Promise
 async function remove(
   context: WorkspaceContext,
   record: WorkspaceRecord,
-  { signal, force = false }: DeleteOptions,
+  { signal, force = false, keepVolumes = false }: DeleteOptions,
 ): Promise<DeleteResult> {
   const { host, git, records } = context
   const { name } = record
@@ -259,7 +259,10 @@ async function remove(
     : { changed: [], commits: 0, nested: [] }
   if (nested.length > 0 && !force) throw holdsRepositories(record, nested)
   const recovery = changed.length + commits === 0 ? undefined : await saveWork(git, record)
-  await destroyIfThere(host, name, { ...(signal && { signal }) })
+  await destroyIfThere(host, name, {
+    ...(signal && { signal }),
+    ...(!keepVolumes && { volumes: 'services' as const }),
+  })
   await removeWorktree(git, record)
   records.remove(name)
   return { name, recovery }

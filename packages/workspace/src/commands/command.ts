@@ -44,6 +44,11 @@ export const forceFlag = {
   description: 'Also with repositories inside (submodules, clones), whose work nobody keeps.',
 } as const satisfies FlagDefinition
 
+export const keepVolumesFlag = {
+  type: 'boolean',
+  description: 'Keep the named volumes of services from images, for the next workspace of that name.',
+} as const satisfies FlagDefinition
+
 export function nameOf({ args }: CommandInput): string {
   return args['name'] ?? ''
 }

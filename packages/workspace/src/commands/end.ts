@@ -1,9 +1,11 @@
 import { errorTable, isHolmError } from '@holm/core'
 import type { CommandInput, CommandResult, ErrorCode } from '@holm/core'
 import type { DeleteResult, WorkspaceInfo, Workspaces } from '../api.ts'
+import { environmentOf } from '../context.ts'
 import {
   defaultNameArg,
   forceFlag,
+  keepVolumesFlag,
   nameArg,
   nameOf,
   textFlag,
@@ -51,13 +53,14 @@ export const remove: WorkspaceCommand = {
   summary: 'Remove a workspace: environment, worktree and branch.',
   description:
     'Nothing is lost: what is neither merged nor pushed, uncommitted and untracked files included, is kept by git under a ' +
-    'name that is told.',
+    'name that is told. The named volumes of its services from images go with it: no other workspace can have them.',
   args: [nameArg],
-  flags: { yes: yesFlag, force: forceFlag },
+  flags: { yes: yesFlag, force: forceFlag, 'keep-volumes': keepVolumesFlag },
   examples: [{ command: 'holm ws delete fix', description: 'Done with a task.' }],
   async run(input, workspaces) {
     const { name } = await workspaces.show(nameOf(input), { signal: input.signal })
-    const question = `Remove the workspace ${name}${await describeUnsaved(workspaces, name)}?`
+    const also = `${await describeUnsaved(workspaces, name)}${await describeData(input, name)}`
+    const question = `Remove the workspace ${name}${also}?`
     if (!(await isConfirmed(input, question))) return { data: { removed: [] }, text: 'Nothing removed.' }
     return removeAll(input, workspaces, [name])
   },
@@ -72,6 +75,7 @@ export const prune: WorkspaceCommand = {
     'older-than': { type: 'integer', description: 'Also those made more than so many days ago.' },
     yes: yesFlag,
     force: forceFlag,
+    'keep-volumes': keepVolumesFlag,
   },
   examples: [
     { command: 'holm ws prune', description: 'Remove what is merged, after a question.' },
@@ -111,6 +115,17 @@ async function describeUnsaved(workspaces: Workspaces, name: string): Promise<st
   return ` (${changed.length} changed files and ${commits} commits are nowhere else; git will keep them)`
 }
 
+/** What git cannot keep. */
+async function describeData({ host, flags, signal }: CommandInput, name: string): Promise<string> {
+  if (flags['keep-volumes'] === true) return ''
+  const environment = await environmentOf(host, name, { signal })
+  const stateful = (environment?.services ?? []).filter(
+    ({ container }) => container?.mounts.some(({ type }) => type === 'volume') === true,
+  )
+  if (stateful.length === 0) return ''
+  return ` with the data of ${stateful.map((service) => service.name).join(', ')}`
+}
+
 async function isConfirmed({ flags, terminal }: CommandInput, question: string): Promise<boolean> {
   return flags['yes'] === true || terminal.confirm(question)
 }
@@ -121,7 +136,7 @@ export async function removeAll(
   workspaces: Workspaces,
   names: readonly string[],
 ): Promise<CommandResult> {
-  const options = { signal, force: flags['force'] === true }
+  const options = { signal, force: flags['force'] === true, keepVolumes: flags['keep-volumes'] === true }
   const [only] = names
   if (only !== undefined && names.length === 1)
     return describeRemoved([await workspaces.delete(only, options)])

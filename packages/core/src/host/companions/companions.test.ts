@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createMemoryProvider, type MemoryProvider } from '@holm/testkit/memory'
@@ -93,6 +93,20 @@ it('stops and removes it with the environment, and keeps its volumes unless aske
   expect(await named(host)).toEqual([])
   const removals = provider.calls.filter(({ method }) => method === 'remove').map(({ name }) => name)
   expect(removals).toEqual(['shop', 'shop-db'])
+})
+
+it('removes the volumes of services alone where that is asked: no other environment can have them', async () => {
+  writeFileSync(join(project, 'holm.yaml'), `${blueprint}volumes: [{ name: cache, mount: /cache }]\n`)
+  const volumes = (): string[] =>
+    readdirSync(join(folder, 'memory', 'volumes')).map((name) => decodeURIComponent(name).replace(/.*\//, ''))
+  const host = await openHost()
+  await host.up()
+  expect(volumes().toSorted()).toEqual(['cache', 'shop-data'])
+  await host.destroy('shop', { volumes: 'services' })
+  expect(volumes()).toEqual(['cache'])
+  await host.up()
+  await host.destroy('shop')
+  expect(volumes().toSorted()).toEqual(['cache', 'shop-data'])
 })
 
 it('keeps one that is as it is wanted, makes one anew that is not, and one that somebody removed', async () => {

@@ -37,7 +37,7 @@ async function destroy(
   { record, provider, operation }: Found,
   options: MethodOptions<'destroy'>,
 ): Promise<Destroyed> {
-  const volumes = options.volumes === true
+  const { own: volumes, services: dataOfServices } = readVolumes(options)
   return host.state.locks.hold(record.name, 'destroy', async () => {
     await host.registry.loadForHooks(['beforeRemove', 'afterRemove'])
     await host.hooks.before('beforeRemove', { environment: record.name, provider: provider.id })
@@ -51,13 +51,27 @@ async function destroy(
     host.state.records.remove(record.name)
     forgetUses(host, record.name)
     // After its own record: an `up` that makes one just now finds that it belongs to nobody any more.
-    await removeCompanions(host, { name: record.name, provider, operation }, { records, volumes })
+    await removeCompanions(
+      host,
+      { name: record.name, provider, operation },
+      { records, volumes: dataOfServices },
+    )
     await forgetBase(record, provider, operation)
     await forgetOwned(host, record)
     await host.hooks.after('afterRemove', { environment: record.name })
     operation.emit({ type: 'state', environment: record.name, status: 'absent' })
     return { name: record.name, existed: status !== 'absent' }
   })
+}
+
+/** Whose named volumes go. */
+interface Volumes {
+  readonly own: boolean
+  readonly services: boolean
+}
+
+function readVolumes({ volumes = false }: MethodOptions<'destroy'>): Volumes {
+  return { own: volumes === true, services: volumes !== false }
 }
 
 /** The base that an import brought is this environment's alone; where a clone still needs it, the runtime keeps it. */
@@ -90,7 +104,7 @@ async function destroyUnrecorded(
   const record = await findInRuntimes(host, name, operation)
   if (record)
     return destroy(host, { record, provider: await host.provider(record.provider), operation }, options)
-  const removed = await removeOrphans(host, { name, operation }, options.volumes === true)
+  const removed = await removeOrphans(host, { name, operation }, readVolumes(options))
   if (removed > 0) return { name, existed: true }
   if (options.volumes !== true) throw notFound(host, name)
   await removeVolumes(host, name, operation)
@@ -101,16 +115,20 @@ async function destroyUnrecorded(
 async function removeOrphans(
   host: HostContext,
   { name, operation }: { readonly name: string; readonly operation: Operation },
-  volumes: boolean,
+  volumes: Volumes,
 ): Promise<number> {
   const records = companionRecords(host, name)
   if (records.length === 0) return 0
   await host.state.locks.hold(name, 'destroy', async () => {
     for (const record of records) {
       const provider = await host.provider(record.provider)
-      await removeCompanions(host, { name, provider, operation }, { records: [record], volumes })
+      await removeCompanions(
+        host,
+        { name, provider, operation },
+        { records: [record], volumes: volumes.services },
+      )
       // What the runtime made for all of them together goes with the environment.
-      await provider.remove(name, { volumes }, operation.context)
+      await provider.remove(name, { volumes: volumes.own }, operation.context)
     }
   })
   return records.length
