@@ -16,6 +16,7 @@ for key in /etc/ssh/ssh_host_*_key; do
   rm -f "$key" "$key.pub"
   command -v ssh-keygen >/dev/null && ssh-keygen -q -t "\${kind%_key}" -N '' -f "$key" </dev/null >/dev/null
 done
+rm -f /etc/docker/key.json /var/lib/docker/engine-id
 exit 0
 `
 
@@ -25,7 +26,7 @@ export interface IdentityWork {
   readonly spec: EnvironmentSpec
 }
 
-/** A clone is a machine of its own: new machine-id and SSH host keys. Never where the files are this machine's. */
+/** A clone is a machine of its own: new machine-id, SSH host keys and name of the Docker engine. Never where the files are this machine's. */
 export async function renewIdentity({ provider, operation, spec }: IdentityWork): Promise<void> {
   if (provider.traits.isolation === 'none' || spec.base.kind === 'host') return
   const inside = createInside({

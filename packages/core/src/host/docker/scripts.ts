@@ -13,6 +13,8 @@ log=${logFile}
 unset DOCKER_HOST DOCKER_CONTEXT
 
 fail() { echo "cause: $1" >&2; shift; "$@" >&2; exit 4; }
+# What it does is told at length, why it ends in one line of another kind.
+last_words() { grep -v 'level=\(info\|debug\)' $log | tail -n 4; }
 answers() { docker --host "$socket" version >/dev/null 2>&1; }
 ended() { state=Z; { read -r _ _ state _ <"/proc/$1/stat"; } 2>/dev/null; [ "$state" = Z ]; }
 runs() {
@@ -105,8 +107,8 @@ start_alone() {
   setsid dockerd --host="$socket" $rules >>$log 2>&1 </dev/null &
   pid=$!
   until answers; do
-    ended $pid && fail 'dockerd ended' tail -n 15 $log
-    wait_more || fail "dockerd did not answer within $DOCKER_SECONDS s" tail -n 15 $log
+    ended $pid && fail 'dockerd ended' last_words
+    wait_more || fail "dockerd did not answer within $DOCKER_SECONDS s" last_words
   done
 }
 
@@ -126,7 +128,7 @@ answers && exit 0
 if [ -d /run/systemd/system ]; then start_unit
 elif runs dockerd; then
   until answers; do
-    wait_more || fail "the dockerd that runs did not answer within $DOCKER_SECONDS s" tail -n 15 $log
+    wait_more || fail "the dockerd that runs did not answer within $DOCKER_SECONDS s" last_words
   done
 else start_alone
 fi
