@@ -42,6 +42,13 @@ export type HolmEvent =
       readonly environment?: string
       readonly plugin?: string
     }
+  /** A program inside asked for something of this machine's that its environment may be given (stored). No secret is in it. */
+  | {
+      readonly type: 'access'
+      readonly environment: string
+      readonly outcome: 'given' | 'refused' | 'missing'
+      readonly message: string
+    }
   /** The environment changed its state (stored). */
   | {
       readonly type: 'state'

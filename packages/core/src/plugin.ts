@@ -1,5 +1,6 @@
 import type { AiBackend, EditorIntegration, Mesh } from './kinds.ts'
 import type { CommandDefinition } from './command.ts'
+import type { HolmEvent } from './events.ts'
 import type { FacetName } from './facets.ts'
 import type { HookName, HookTap } from './hooks.ts'
 import type { HostApi } from './host-api.ts'
@@ -73,6 +74,8 @@ export interface PluginApi<Config = unknown> {
   /** Prefix of everything this holm makes in a runtime; two holms with different namespaces never see each other. */
   readonly namespace: string
   readonly log: Logger
+  /** Tells what a program inside an environment was given or refused, and keeps it with holm's events. */
+  note(event: Extract<HolmEvent, { readonly type: 'access' }>): void
   /** Starts programs on this machine. */
   readonly runner: Runner
   /** Documents of this plugin's own, kept in holm's state file; none is made before the first is put. */

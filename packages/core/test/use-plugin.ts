@@ -23,6 +23,7 @@ const registry = createRegistry({
     paths: { data: `${dataFolder}/plugins-data/${id}`, cache: `${dataFolder}/cache/${id}` },
     namespace: 'test',
     log: { debug() {}, info() {}, warn() {} },
+    note() {},
     runner: createRunner({ env: {} }),
     records: () => {
       throw new Error('this plugin keeps no records')

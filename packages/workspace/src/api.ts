@@ -18,6 +18,11 @@ export interface CreateOptions extends CallOptions {
   readonly worker?: number
   /** As in `WorkspaceRecord`. */
   readonly idleMs?: number
+  /**
+   * Programs of a session may use this machine's git credentials, for the remotes that the repository has now; absent: as the
+   * configuration says. A list names more places. Nothing with `sync`: no repository is inside.
+   */
+  readonly gitCredentials?: boolean | readonly string[]
 }
 
 /** A workspace as it is now. */
@@ -41,6 +46,8 @@ export interface WorkspaceInfo {
   readonly status: EnvironmentInfo['status']
   readonly provider: string | undefined
   readonly ports: EnvironmentInfo['ports']
+  /** Where its sessions may use this machine's git credentials, as URLs; undefined: nowhere. */
+  readonly gitCredentials: readonly string[] | undefined
   /** What is wrong with it, and what to do. */
   readonly problem: string | undefined
 }
@@ -91,6 +98,14 @@ export interface MergeResult {
   readonly merged: boolean
 }
 
+/** What lets programs inside ask for git credentials. */
+export interface LentCredentials {
+  /** Variables of the programs that may; empty for a workspace that was made without. */
+  readonly env: Readonly<Record<string, string>>
+  /** From then on nobody is answered. Also done when the host is closed, or dies. */
+  close(): Promise<void>
+}
+
 export interface WorkspaceCommit {
   /** Full id. */
   readonly commit: string
@@ -131,6 +146,11 @@ export interface Workspaces {
    * HOLM_WORKSPACE_UNSAVED for repositories inside.
    */
   delete(name: string, options?: DeleteOptions): Promise<DeleteResult>
+  /**
+   * Lets programs that `HostApi.exec` starts with `env`, as the environment's own user, use this machine's git credentials until `close`. What stands
+   * in the way inside is a warning. docs/adr/0021.
+   */
+  lendCredentials(name: string, options?: CallOptions): Promise<LentCredentials>
   /** What would be lost with it, were it not kept. */
   unsaved(name: string): Promise<Unsaved>
   /** The main worktree of the repository that a folder is in. HOLM_REPOSITORY_NOT_FOUND. */

@@ -8,6 +8,7 @@ export interface GitOptions {
   readonly codes?: readonly number[]
   readonly env?: Readonly<Record<string, string>>
   readonly timeoutMs?: number
+  readonly input?: string
   /** Values of git's configuration that win over all others. */
   readonly config?: readonly string[]
 }
@@ -34,13 +35,14 @@ export function createGit(runner: Runner, env: Readonly<Record<string, string | 
     args: readonly string[],
     options: GitOptions = {},
   ): Promise<GitResult> => {
-    const { signal, codes = [], timeoutMs, config = [] } = options
+    const { signal, codes = [], timeoutMs, config = [], input } = options
     const run = (): Promise<GitResult> =>
       runner.run(['git', ...config.flatMap((value) => ['-c', value]), ...args], {
         cwd: folder,
         env: { ...own, ...options.env },
         ...(signal && { signal }),
         ...(timeoutMs !== undefined && { timeoutMs }),
+        ...(input !== undefined && { input }),
       })
     let result = await run()
     for (let left = tries; left > 0 && isHalfRead(result); left -= 1) {

@@ -1,6 +1,7 @@
 import { isHolmError } from '@holm/core'
 import type { EnvironmentInfo } from '@holm/core'
 import type { WorkspaceInfo } from './api.ts'
+import { formatScope } from './credentials/scope.ts'
 import { gitInside, type Git, type WorktreePlace } from './git.ts'
 import { placeOf } from './place.ts'
 import type { WorkspaceRecord } from './record.ts'
@@ -12,7 +13,7 @@ export async function infoOf(
   record: WorkspaceRecord,
   environment: EnvironmentInfo | undefined,
 ): Promise<WorkspaceInfo> {
-  const { name, repository, path, branch, into, createdAt } = record
+  const { name, repository, path, branch, into, createdAt, gitCredentials } = record
   const work = await workOf(git, record)
   return {
     name,
@@ -25,6 +26,7 @@ export async function infoOf(
     status: environment?.status ?? 'absent',
     provider: environment?.provider ?? record.provider,
     ports: environment?.ports ?? [],
+    gitCredentials: gitCredentials?.map(formatScope),
     problem: work.problem ?? environment?.reason,
   }
 }

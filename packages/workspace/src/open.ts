@@ -1,5 +1,6 @@
 import type { HostApi, PluginApi } from '@holm/core'
 import type { Workspaces } from './api.ts'
+import { withCredentials } from './credentials/lend.ts'
 import { createGit } from './git.ts'
 import type { WorkspaceConfig } from './options.ts'
 import type { WorkspaceRecord } from './record.ts'
@@ -16,5 +17,5 @@ export function openWorkspaces(api: PluginApi<WorkspaceConfig>, host: HostApi): 
     records: records<WorkspaceRecord>('workspace'),
     git: createGit(runner, env),
   })
-  return withBringBack(api, host, workspaces)
+  return withCredentials(api, host, withBringBack(api, host, workspaces))
 }

@@ -1,5 +1,6 @@
 import { objectSchema, optionChecks } from '@holm/core'
 import type { StandardIssue, StandardSchema } from '@holm/core'
+import { parseScope } from './credentials/scope.ts'
 import { parseIdle } from './pause/duration.ts'
 
 /** The section `plugin.workspace` of the configuration. */
@@ -19,6 +20,11 @@ export interface WorkspaceConfig {
   readonly protectGit?: boolean
   /** Let ssh sessions use the keys of this machine's agent. Default false: who is inside can use them, too. */
   readonly forwardAgent?: boolean
+  /**
+   * Let git in `workspace exec`, `shell`, `run` and ssh sessions of new workspaces use this machine's git credentials, for the remotes of the
+   * repository; a list names more places: `https://example.org/team`. Default false: who is inside can use them, too.
+   */
+  readonly gitCredentials?: boolean | readonly string[]
   /** Workspaces that nobody used for so long are paused, or stopped where nothing can be paused: `30m`. Default `off`. */
   readonly idle?: string
   /** What sleeps is woken by its next use. Default true; false: by `holm workspace start` alone. */
@@ -46,6 +52,14 @@ function insidePaths(value: unknown): string | undefined {
 function idleTime(value: unknown): string | undefined {
   const fits = typeof value === 'string' && parseIdle(value) !== undefined
   return fits ? undefined : 'must be a time such as "30m", or "off"'
+}
+
+function credentialPlaces(value: unknown): string | undefined {
+  const fits =
+    typeof value === 'boolean' ||
+    (Array.isArray(value) &&
+      value.every((item) => typeof item === 'string' && parseScope(item, { named: true }) !== undefined))
+  return fits ? undefined : 'must be true, false or a list of places such as "https://example.org/team"'
 }
 
 /** Relative, and inside whatever it is relative to. */
@@ -79,6 +93,7 @@ export const configSchema: StandardSchema<WorkspaceConfig> = objectSchema<Worksp
   link: insidePaths,
   protectGit: flag,
   forwardAgent: flag,
+  gitCredentials: credentialPlaces,
   idle: idleTime,
   autoStart: flag,
   sync: syncSection,

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BindMount, Resources, SpecOverlay } from '@holm/core'
+import { gitSettings } from './credentials/scripts.ts'
 import type { Git } from './git.ts'
 import type { WorkspaceConfig } from './options.ts'
 import { presentPlace } from './place.ts'
@@ -70,12 +71,16 @@ function bind(path: string, readonly: boolean): BindMount {
 }
 
 /** Files belong to somebody else inside, and the user's own configuration is not there: commits are made in the user's name. */
-async function gitVariables(git: Git, { repository }: WorkspaceRecord): Promise<Record<string, string>> {
-  const entries: [string, string][] = [['safe.directory', '*']]
+async function gitVariables(
+  git: Git,
+  { repository, gitCredentials }: WorkspaceRecord,
+): Promise<Record<string, string>> {
+  const entries: (readonly [string, string])[] = [['safe.directory', '*']]
   for (const key of ['user.name', 'user.email']) {
     const value = await git.ask(repository, ['config', '--get', key])
     if (value !== undefined) entries.push([key, value])
   }
+  if (gitCredentials !== undefined) entries.push(...gitSettings)
   return Object.fromEntries([
     ['GIT_CONFIG_COUNT', String(entries.length)],
     ...entries.flatMap(([key, value], index) => [

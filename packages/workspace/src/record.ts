@@ -1,3 +1,5 @@
+import type { CredentialScope } from './credentials/scope.ts'
+
 /** What holm wrote down about a workspace. Git's own list of worktrees and the runtime's labels are the truth for what exists. */
 export interface WorkspaceRecord {
   /** Also the name of its environment. */
@@ -24,6 +26,8 @@ export interface WorkspaceRecord {
   readonly renaming?: string
   /** Folder inside that the worktree is synchronised with; absent: it is mounted. */
   readonly synced?: string
+  /** What this machine's git credentials may be asked for from inside; absent: nothing is asked or answered. */
+  readonly gitCredentials?: readonly CredentialScope[]
   readonly blueprint?: string
   readonly provider?: string
 }

@@ -3,6 +3,7 @@ import { HolmError, isHolmError } from '@holm/core'
 import type { CallOptions } from '@holm/core'
 import type { CreateOptions, DeleteOptions, DeleteResult, WorkspaceInfo, Workspaces } from './api.ts'
 import { destroyIfThere, environmentOf, findRecord, type WorkspaceContext } from './context.ts'
+import { planCredentials } from './credentials/remotes.ts'
 import { diffWorkspace } from './diff.ts'
 import { infoOf } from './info.ts'
 import { listCommits } from './log.ts'
@@ -25,7 +26,10 @@ import {
   worktreePath,
 } from './worktree.ts'
 
-export function createWorkspaces(context: WorkspaceContext): Workspaces {
+/** Without what needs a plugin's own folder or programs of its own: see open.ts. */
+export type OwnWorkspaces = Omit<Workspaces, 'lendCredentials'>
+
+export function createWorkspaces(context: WorkspaceContext): OwnWorkspaces {
   const { git, records, host } = context
   const find = (name: string): WorkspaceRecord => findRecord(records, name)
   const show = async (name: string, options: CallOptions = {}): Promise<WorkspaceInfo> =>
@@ -176,9 +180,14 @@ async function assertNew(context: WorkspaceContext, name: string, options: CallO
 async function plan(
   { git, config }: WorkspaceContext,
   name: string,
-  { cwd, from, signal, blueprint, provider, worker, idleMs }: CreateOptions,
+  options: CreateOptions,
 ): Promise<{ record: WorkspaceRecord; warnings: readonly string[] }> {
+  const { cwd, from, signal, blueprint, provider, worker, idleMs } = options
   const repository = await findRepository(git, cwd)
+  const gitCredentials = await planCredentials(git, repository.root, {
+    ...options,
+    configured: config.gitCredentials,
+  })
   const start =
     from === undefined
       ? await findStart(git, repository, { fetch: config.fetch !== false, signal })
@@ -197,6 +206,7 @@ async function plan(
       createdAt: new Date().toISOString(),
       ...(worker !== undefined && { worker }),
       ...(idleMs !== undefined && { idleMs }),
+      ...(gitCredentials && { gitCredentials }),
       ...(blueprint !== undefined && { blueprint }),
       ...(provider !== undefined && { provider }),
     },

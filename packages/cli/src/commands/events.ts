@@ -24,13 +24,13 @@ export const events: BuiltinCommand = {
 }
 
 function describeEvent(event: HolmEvent): string {
-  if (event.type === 'warning' || event.type === 'log') return event.message
+  if (event.type === 'warning' || event.type === 'log' || event.type === 'access') return event.message
   if (event.type === 'state')
     return event.message === undefined ? event.status : `${event.status}: ${event.message}`
   return [event.step, describeStep(event)].filter((part) => part !== '').join(': ')
 }
 
-function describeStep(event: Exclude<HolmEvent, { type: 'warning' | 'state' | 'log' }>): string {
+function describeStep(event: Exclude<HolmEvent, { type: 'warning' | 'state' | 'log' | 'access' }>): string {
   if (event.type === 'step-done') return event.skipped ?? formatDuration(event.elapsedMs)
   if (event.type === 'output') return event.text
   return 'message' in event ? event.message : ''

@@ -176,6 +176,7 @@ function surroundingsOf(
       warn: (message) => publish({ type: 'warning', message, plugin: name }),
       from: { plugin: name },
     }),
+    note: publish,
     runner,
     records: (kind) => pluginRecords(state, { id, kind }),
   }

@@ -45,6 +45,7 @@ export async function recordPlugin(
     paths: { data: join(nowhere, 'data'), cache: join(nowhere, 'cache') },
     namespace: 'testkit',
     log: createTestContext().log,
+    note: () => undefined,
     runner: createTestContext().runner,
     records: createPluginRecords,
     ...options,

@@ -26,6 +26,16 @@ export const createFlags = {
       'Give it a Docker engine of its own. On the provider docker it can then take over this machine; in a virtual machine (qemu, lima) it cannot.',
   },
   idle: idleFlag,
+  'git-credentials': {
+    type: 'boolean',
+    description:
+      "Let git in sessions use this machine's git credentials, for the remotes of the repository: nothing is copied in.",
+  },
+  'git-credentials-for': {
+    type: 'string',
+    multiple: true,
+    description: 'The same for another place, too: https://example.org/team. Repeatable.',
+  },
 } as const satisfies Readonly<Record<string, FlagDefinition>>
 
 export const create: WorkspaceCommand = {
@@ -58,11 +68,18 @@ export const create: WorkspaceCommand = {
   },
 }
 
+function credentialsOf({ flags }: CommandInput): CreateOptions['gitCredentials'] {
+  const named = flags['git-credentials-for']
+  if (Array.isArray(named) && named.length > 0) return named as readonly string[]
+  return flags['git-credentials'] === true ? true : undefined
+}
+
 export async function optionsOf(input: CommandInput): Promise<CreateOptions> {
   const from = textFlag(input, 'from')
   const blueprint = textFlag(input, 'blueprint')
   const provider = textFlag(input, 'provider')
   const idleMs = idleOf(input)
+  const gitCredentials = credentialsOf(input)
   const resources = await parseResources({ cpus: textFlag(input, 'cpus'), memory: textFlag(input, 'memory') })
   return {
     cwd: input.cwd,
@@ -74,5 +91,6 @@ export async function optionsOf(input: CommandInput): Promise<CreateOptions> {
     ...(provider !== undefined && { provider }),
     ...(resources && { resources }),
     ...(idleMs !== undefined && { idleMs }),
+    ...(gitCredentials !== undefined && { gitCredentials }),
   }
 }

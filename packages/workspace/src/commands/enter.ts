@@ -17,6 +17,21 @@ async function onto(
   return { data: null, next: [command, name, ...words] }
 }
 
+/** The same for a session: what is lent for it ends with this holm. */
+async function enter(
+  command: string,
+  { input, workspaces, words = [] }: Parameters<typeof onto>[1],
+): Promise<{ data: null; next: readonly string[] }> {
+  const { data, next } = await onto(command, { input, workspaces })
+  const { env } = await workspaces.lendCredentials(next[1] ?? '', { signal: input.signal })
+  return { data, next: [...next, ...environmentWords(env), ...words] }
+}
+
+/** For `holm exec` and `holm shell`. */
+export function environmentWords(env: Readonly<Record<string, string>>): string[] {
+  return Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`])
+}
+
 export const exec: WorkspaceCommand = {
   id: 'workspace exec',
   aliases: ['ws exec'],
@@ -25,7 +40,7 @@ export const exec: WorkspaceCommand = {
   args: [defaultNameArg],
   rest: { name: 'COMMAND', description: 'The program and its arguments.', required: true },
   examples: [{ command: 'holm ws exec fix -- npm test', description: 'Run the tests of the task.' }],
-  run: (input, workspaces) => onto('exec', { input, workspaces, words: ['--', ...input.rest] }),
+  run: (input, workspaces) => enter('exec', { input, workspaces, words: ['--', ...input.rest] }),
 }
 
 export const shell: WorkspaceCommand = {
@@ -34,7 +49,7 @@ export const shell: WorkspaceCommand = {
   summary: 'Open a shell in the environment of a workspace.',
   args: [defaultNameArg],
   examples: [{ command: 'holm ws shell fix', description: 'Work on the task.' }],
-  run: (input, workspaces) => onto('shell', { input, workspaces }),
+  run: (input, workspaces) => enter('shell', { input, workspaces }),
 }
 
 export const logs: WorkspaceCommand = {

@@ -49,11 +49,12 @@ export function describe(info: WorkspaceInfo): CommandResult {
     ['changed', info.changed.length === 0 ? 'nothing' : info.changed.join(', ')],
     ['ahead', `${info.ahead} commits, ${info.behind} behind ${info.into}`],
     ['ports', portsOf(info) || undefined],
+    ['credentials', info.gitCredentials && `git, for ${info.gitCredentials.join(', ') || 'no remote'}`],
     ['files', info.path],
     ['repository', info.repository],
     ['created', info.createdAt],
   ]
-  const shown = lines.flatMap(([key, value]) => (value === undefined ? [] : [`${key.padEnd(11)}${value}`]))
+  const shown = lines.flatMap(([key, value]) => (value === undefined ? [] : [`${key.padEnd(12)}${value}`]))
   return { data: info, text: shown.join('\n') }
 }
 

@@ -6,6 +6,7 @@ import { environmentOf, prefixes, renderConfig, type HostEntry } from '../ssh/co
 import { openKeys, sshRequest, sshUser } from '../ssh/entry.ts'
 import { includeConfig, writePrivate } from '../ssh/files.ts'
 import type { PluginCommand } from './command.ts'
+import { environmentWords } from './enter.ts'
 
 type Api = PluginApi<WorkspaceConfig>
 
@@ -79,16 +80,17 @@ export const sshProxy: PluginCommand = {
   examples: [
     { command: 'ssh -o ProxyCommand="holm ssh-proxy %n" ws.web', description: 'What ssh-config writes.' },
   ],
-  async run(input, api) {
+  async run(input, api, workspaces) {
     const { host, signal } = input
     const environment = await host.status(environmentOf(input.args['host'] ?? ''), { signal })
+    const lent = await workspaces.lendCredentials(environment.name, { signal })
     const { argv, env = {}, cwd = '/', user } = await sshRequest(api, host.providers, environment)
     const words = [
       '--no-tty',
       '--workdir',
       cwd,
       ...(user === undefined ? [] : ['--user', user]),
-      ...Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
+      ...environmentWords({ ...env, ...lent.env }),
     ]
     return { data: null, next: ['exec', environment.name, ...words, '--', ...argv] }
   },

@@ -107,7 +107,13 @@ export const run: WorkspaceCommand = {
     const output = resolve(input.cwd, textFlag(input, 'output') ?? join(dirname(first.path), '.runs', stamp))
     const argv = input.rest.length === 1 ? ['/bin/sh', '-c', input.rest[0] ?? ''] : input.rest
     const parallel = input.flags['parallel'] === true
-    const ends = await runInWorkers(input.host, workers, { argv, output, parallel, signal: input.signal })
+    const ends = await runInWorkers(input.host, workers, {
+      argv,
+      output,
+      parallel,
+      signal: input.signal,
+      lend: workspaces.lendCredentials,
+    })
     const result = describeEnds(ends)
     // An interrupt is the command's own end, whatever the workers' were.
     return input.signal.aborted ? { ...result, exitCode: errorTable.HOLM_INTERRUPTED.exit } : result

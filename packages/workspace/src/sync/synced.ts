@@ -1,9 +1,9 @@
 import { existsSync, renameSync } from 'node:fs'
 import { HolmError, isHolmError } from '@holm/core'
 import type { CallOptions, EnvironmentInfo, HostApi, PluginApi, Served } from '@holm/core'
-import type { Workspaces } from '../api.ts'
 import type { WorkspaceConfig } from '../options.ts'
 import type { WorkspaceRecord } from '../record.ts'
+import type { OwnWorkspaces } from '../workspaces.ts'
 import type { Outcome } from './engine.ts'
 import { discard } from './remote.ts'
 import { openSession, syncPlaces, type SyncRequest } from './session.ts'
@@ -33,7 +33,7 @@ export async function fillWorkspace(api: Api, served: Served): Promise<void> {
  * What looks at the work of a workspace, or ends it, first brings back what was done inside. For one with a mount there is nothing
  * to do.
  */
-export function withBringBack(api: Api, host: HostApi, workspaces: Workspaces): Workspaces {
+export function withBringBack(api: Api, host: HostApi, workspaces: OwnWorkspaces): OwnWorkspaces {
   const bring = (name: string, options: BringOptions): Promise<void> =>
     bringBack({ api, host, workspaces }, name, options)
   return {
@@ -81,7 +81,7 @@ interface BringOptions extends CallOptions {
 interface Opened {
   readonly api: Api
   readonly host: HostApi
-  readonly workspaces: Workspaces
+  readonly workspaces: OwnWorkspaces
 }
 
 async function bringBack(opened: Opened, name: string, options: BringOptions): Promise<void> {

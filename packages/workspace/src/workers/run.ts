@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { PassThrough } from 'node:stream'
 import { isHolmError } from '@holm/core'
 import type { HostApi } from '@holm/core'
+import type { Workspaces } from '../api.ts'
 import type { Worker } from './names.ts'
 
 export interface RunOptions {
@@ -12,6 +13,7 @@ export interface RunOptions {
   readonly output: string
   readonly parallel: boolean
   readonly signal: AbortSignal
+  readonly lend: Workspaces['lendCredentials']
 }
 
 export interface RunEnd {
@@ -43,7 +45,7 @@ export async function runInWorkers(
 async function runInWorker(
   host: HostApi,
   { worker, name }: Worker,
-  { argv, output, signal }: RunOptions,
+  { argv, output, signal, lend }: RunOptions,
 ): Promise<RunEnd> {
   const log = join(output, `${name}.log`)
   const begin = performance.now()
@@ -56,7 +58,8 @@ async function runInWorker(
     lastLine,
   })
   try {
-    const process = await host.exec({ environment: name, argv, signal, stdin: 'ignore' })
+    const lent = await lend(name, { signal })
+    const process = await host.exec({ environment: name, argv, env: lent.env, signal, stdin: 'ignore' })
     const both = new PassThrough()
     const last = createLastLine()
     both.on('data', last.push)
@@ -68,6 +71,7 @@ async function runInWorker(
     ])
     both.end()
     await written
+    await lent.close()
     return end((await process.exited).code, last.read())
   } catch (error) {
     // Also where its log could not be written: the others go on.

@@ -44,6 +44,7 @@ describe('a plugin that does not end', () => {
         paths: { data: root, cache: root },
         namespace: 'test',
         log: { debug() {}, info() {}, warn() {} },
+        note() {},
         runner: createFakeRunner([]),
         records: createPluginRecords,
       }),

@@ -37,6 +37,7 @@ function create(fixtures: readonly PluginFixture[], configured: readonly Configu
       paths: { data: join(root, 'data', id), cache: join(root, 'cache', id) },
       namespace: 'test',
       log: { debug() {}, info() {}, warn() {} },
+      note() {},
       runner: createFakeRunner([]),
       records: createPluginRecords,
     }),

@@ -17,6 +17,7 @@ export interface PluginSurroundings {
   readonly paths: PluginPaths
   readonly namespace: string
   readonly log: Logger
+  readonly note: PluginApi['note']
   readonly runner: Runner
   readonly records: <Item>(kind: string) => PluginRecords<Item>
 }

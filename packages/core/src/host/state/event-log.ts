@@ -8,7 +8,13 @@ export interface EventLog {
 }
 
 const kept = 10_000
-const storedTypes: ReadonlySet<HolmEvent['type']> = new Set(['step-done', 'step-failed', 'state', 'warning'])
+const storedTypes: ReadonlySet<HolmEvent['type']> = new Set([
+  'step-done',
+  'step-failed',
+  'access',
+  'state',
+  'warning',
+])
 
 export function createEventLog(database: DatabaseSync): EventLog {
   return {
