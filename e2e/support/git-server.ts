@@ -68,7 +68,7 @@ function runBackend({ request, response, folder, username }: Exchange): void {
       GIT_CONFIG_KEY_0: 'safe.directory',
       GIT_CONFIG_VALUE_0: '*',
       GIT_PROTOCOL: String(request.headers['git-protocol'] ?? ''),
-      HTTP_CONTENT_ENCODING: String(request.headers['content-encoding'] ?? ''),
+      HTTP_CONTENT_ENCODING: request.headers['content-encoding'] ?? '',
       PATH_INFO: pathname,
       QUERY_STRING: searchParams.toString(),
       REMOTE_USER: username,

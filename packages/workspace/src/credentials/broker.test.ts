@@ -39,7 +39,7 @@ it('answers for a remote, and tells so without the secret', async () => {
   const { broker, notes } = begin()
   expect(await broker(asked)).toEqual(['username=ada', `password=${secret}`])
   expect(notes).toEqual([
-    { outcome: 'given', message: 'git credentials given for https://example.org/acme/app.git, as ada' },
+    { outcome: 'given', message: 'git credentials given for https://example.org/acme/app.git' },
   ])
 })
 

@@ -60,7 +60,8 @@ export function createBroker({ scopes, fill, note, now = () => performance.now()
     if (found === undefined) return say('missing', `missing: this machine's git has none for ${place}`)
     if (request.username !== undefined && request.username !== found.username)
       return say('refused', `refused for ${place}: they are of another user than was asked for`)
-    note({ outcome: 'given', message: `git credentials given for ${place}, as ${found.username}` })
+    // Without the user name: with some servers that is the token.
+    note({ outcome: 'given', message: `git credentials given for ${place}` })
     return [
       `username=${found.username}`,
       `password=${found.password}`,

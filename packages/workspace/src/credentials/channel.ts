@@ -54,13 +54,13 @@ export async function openChannel({ exec, broker, onLost }: ChannelOptions): Pro
     })
   }
   let closing = false
-  void answer(program, lines, broker)
-    .catch((error: unknown) => (error as Error).message)
-    .then(async (reason) => {
-      if (closing) return
-      onLost(reason ?? (said() || 'its end inside was ended'))
-      await close()
-    })
+  const follow = async (): Promise<void> => {
+    const reason = await answer(program, lines, broker).catch((error: unknown) => (error as Error).message)
+    if (closing) return
+    onLost(reason ?? (said() || 'its end inside was ended'))
+    await close()
+  }
+  void follow()
   return {
     env: { [folderVariable]: folder },
     close: () => {

@@ -62,6 +62,8 @@ function lend({ api, host, name, scopes }: Lending, { signal, onEvent }: CallOpt
     exec: (request) =>
       host.exec({ ...request, environment: name, ...(signal && { signal }), ...(onEvent && { onEvent }) }),
     broker,
-    onLost: (reason) => api.log.warn(`git credentials are not there any more inside ${name}: ${reason}`),
+    onLost: (reason) => {
+      if (!signal?.aborted) api.log.warn(`git credentials are not there any more inside ${name}: ${reason}`)
+    },
   })
 }

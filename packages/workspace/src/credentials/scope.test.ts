@@ -16,7 +16,7 @@ it.each([
   ['https://example.org/acme/app.git', 'https://example.org/acme/app.git'],
   ['HTTPS://Example.org:443/acme/app.git/', 'https://example.org/acme/app.git'],
   ['https://ada@example.org:8443/a%20b', 'https://ada@example.org:8443/a b'],
-  ['https://ada:secret@example.org/', 'https://ada@example.org'],
+  ['https://ada:secret@example.org/', 'https://example.org'],
   ['http://127.0.0.1:8080/app', 'http://127.0.0.1:8080/app'],
   ['http://localhost/app', 'http://localhost/app'],
   ['http://[::1]:8080/app', 'http://[::1]:8080/app'],

@@ -22,11 +22,11 @@ const control = /[\u0000-\u001f\u007f]/
 
 /**
  * The scope of a remote's URL; undefined for one that no password is sent to, or that is not plain. http only where the user named
- * it, or on this machine. A password in it is not kept.
+ * it, or on this machine. A password in it is not kept, nor who has it: some servers take the token for the user.
  */
 export function parseScope(url: string, { named }: { readonly named: boolean }): CredentialScope | undefined {
   if (!/^https?:\/\/[^/\s][^\s]*$/i.test(url) || !URL.canParse(url)) return undefined
-  const { protocol, host, hostname, pathname, username } = new URL(url)
+  const { protocol, host, hostname, pathname, username, password } = new URL(url)
   if (protocol === 'http:' && !named && !isLoopback(hostname)) return undefined
   const path = decode(pathname)
   const user = decode(username)
@@ -35,7 +35,7 @@ export function parseScope(url: string, { named }: { readonly named: boolean }):
     protocol: protocol === 'http:' ? 'http' : 'https',
     host,
     path: path.replaceAll(/^\/+|\/+$/g, ''),
-    ...(user !== '' && { username: user }),
+    ...(user !== '' && password === '' && { username: user }),
   }
 }
 
