@@ -148,7 +148,7 @@ export interface Workspaces {
   delete(name: string, options?: DeleteOptions): Promise<DeleteResult>
   /**
    * Lets programs that `HostApi.exec` starts with `env`, as the environment's own user, use this machine's git credentials until `close`. What stands
-   * in the way inside is a warning. docs/adr/0021.
+   * in the way inside is a warning. docs/adr/0023.
    */
   lendCredentials(name: string, options?: CallOptions): Promise<LentCredentials>
   /** What would be lost with it, were it not kept. */
