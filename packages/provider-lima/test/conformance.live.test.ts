@@ -11,7 +11,7 @@ describeProvider('lima (stand-in on LXC)', {
   plugin,
   unavailable: whyNoStandIn(),
   logCommand,
-  // Every limactl is a Node of its own here: what is repeated is repeated less.
+  // What is slow here is the stand-in, not Lima: what is repeated is repeated less.
   repeat: 2,
   parallel: 4,
   skip: {

@@ -1,11 +1,12 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
-import { copyFile, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { requireFacet } from '@holm/core'
 import type { Base, EnvironmentSpec, ExecRequest, Provider, ProviderContext } from '@holm/core'
 import { collect, createSpec, createTestContext, readAll, waitFor } from '@holm/testkit'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createSubject, loadImage, whyNoStandIn, type TestSubject } from './subject.ts'
 
 const reason = whyNoStandIn()
@@ -18,10 +19,15 @@ describe(
   () => {
     let subject: TestSubject
     let provider: Provider
+    let images: string
     const use = async (version?: string): Promise<void> => {
-      subject = await createSubject(version)
+      subject = await createSubject({ images, ...(version !== undefined && { version }) })
       provider = subject.provider
     }
+    beforeAll(async () => {
+      images = await mkdtemp(path.join(tmpdir(), 'holm-lima-images-'))
+    })
+    afterAll(() => rm(images, { recursive: true, force: true }))
     beforeEach(() => use())
     afterEach(async () => {
       for (const { name } of await provider.list(context())) await provider.remove(name, options, context())

@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import type { Base, PluginManifest, Provider, ProviderContext } from '@holm/core'
 import { createRunner } from '@holm/core/host'
+import { askingScript, startServer } from '../../../scripts/testing/stand-in-server.ts'
 import { createProvider } from '../src/index.ts'
 
 export const manifest = (
@@ -34,25 +35,39 @@ export interface TestSubject {
   dispose(): Promise<void>
 }
 
-const standIn = fileURLToPath(new URL('stand-in/limactl.mjs', import.meta.url))
+const standIn = (file: string): string => fileURLToPath(new URL(`stand-in/${file}`, import.meta.url))
+/** Of what it runs: compiled once, for all that are started. */
+const compiled = fileURLToPath(new URL('../../../node_modules/.cache/holm-stand-ins', import.meta.url))
+
+export interface SubjectOptions {
+  readonly version?: string
+  /** Folder of unpacked images, for all that have it. */
+  readonly images?: string
+}
 
 /** A provider over the stand-in, with a LIMA_HOME of its own. */
-export async function createSubject(version = '2.1.4'): Promise<TestSubject> {
+export async function createSubject({
+  version = '2.1.4',
+  images,
+}: SubjectOptions = {}): Promise<TestSubject> {
   const top = mkdtempSync(path.join(tmpdir(), 'holm-lima-'))
   const bin = path.join(top, 'bin')
   const home = path.join(top, 'home')
   await mkdir(bin)
   await mkdir(home)
-  const script = `#!/bin/sh\nexec '${process.execPath}' '${standIn}' "$@"\n`
+  const script = `${askingScript(`'${top}'`)}exec '${process.execPath}' '${standIn('main.mjs')}' "$@"\n`
   await writeFile(path.join(bin, 'limactl'), script, { mode: 0o755 })
   await writeFile(path.join(bin, 'qemu-img'), '#!/bin/sh\necho "stand-in"\n', { mode: 0o755 })
   const env = {
     ...process.env,
     PATH: `${bin}:${process.env['PATH'] ?? ''}`,
     LIMA_HOME: home,
+    NODE_COMPILE_CACHE: compiled,
     HOLM_STAND_IN_VERSION: version,
+    ...(images !== undefined && { HOLM_STAND_IN_CACHE: images }),
     HOLM_STAND_IN_TEMPLATES: path.join(top, 'templates'),
   }
+  const endServer = startServer(standIn('server.mjs'), env)
   const again = (namespace = 'test'): Provider => createProvider({ namespace, env, platform: 'linux' })
   return {
     provider: again(),
@@ -60,7 +75,10 @@ export async function createSubject(version = '2.1.4'): Promise<TestSubject> {
     home,
     env,
     again,
-    dispose: () => rm(top, { recursive: true, force: true }),
+    dispose: async () => {
+      endServer()
+      await rm(top, { recursive: true, force: true })
+    },
   }
 }
 

@@ -16,6 +16,7 @@ import path from 'node:path'
 import { spawnSync } from 'node:child_process'
 import type { Base, PluginManifest, Provider, ProviderContext } from '@holm/core'
 import { createRunner } from '@holm/core/host'
+import { startServer } from '../../../scripts/testing/stand-in-server.ts'
 import { createWslProvider, type WslOptions } from '../src/index.ts'
 
 export const manifest = (
@@ -108,6 +109,10 @@ export async function createWorld(given: WorldOptions = {}): Promise<World> {
     WSL_DISTRO_NAME: 'Here',
     ...given.env,
   }
+  const endServer = startServer(path.join(standIn, 'server.ts'), {
+    ...env,
+    NODE_COMPILE_CACHE: path.join(env.HOLM_STANDIN_LAYERS, 'compiled'),
+  })
   const options: WslOptions = {
     platform: 'linux',
     namespace: given.namespace ?? 'test',
@@ -135,6 +140,7 @@ export async function createWorld(given: WorldOptions = {}): Promise<World> {
     wsl,
     dispose: async () => {
       wsl(['--shutdown'])
+      endServer()
       await removeWorld(root)
     },
   }

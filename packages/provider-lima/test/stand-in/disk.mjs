@@ -13,6 +13,9 @@ import {
 } from 'node:fs'
 import { home, quoteName } from './instance.mjs'
 
+/** Of digests and unpacked images; several homes may share it. */
+const cache = process.env.HOLM_STAND_IN_CACHE ?? `${home}/_cache`
+
 /** What is wrong, or undefined. */
 export function createDisk(name, { images }) {
   const errors = []
@@ -44,10 +47,10 @@ export function createDisk(name, { images }) {
 /** Remembered, as Lima remembers the digest of what it has in its cache. */
 function digestOf(location, algorithm) {
   const { size, mtimeMs, ino } = statSync(location)
-  const note = `${home}/_cache/${algorithm}-${ino}-${size}-${mtimeMs}`
+  const note = `${cache}/${algorithm}-${ino}-${size}-${mtimeMs}`
   if (existsSync(note)) return readFileSync(note, 'utf8')
   const digest = createHash(algorithm).update(readFileSync(location)).digest('hex')
-  mkdirSync(`${home}/_cache`, { recursive: true })
+  mkdirSync(cache, { recursive: true })
   writeFileSync(`${note}-${process.pid}`, digest)
   renameSync(`${note}-${process.pid}`, note)
   return digest
@@ -56,7 +59,7 @@ function digestOf(location, algorithm) {
 /** Folder of the image's files: made once, shared by all instances, and by all that make it at this moment. */
 function unpack(location) {
   const key = digestOf(location, 'sha256').slice(0, 16)
-  const folder = `${home}/_cache/${key}`
+  const folder = `${cache}/${key}`
   if (existsSync(folder)) return folder
   const draft = `${folder}-${randomBytes(4).toString('hex')}`
   mkdirSync(draft, { recursive: true })

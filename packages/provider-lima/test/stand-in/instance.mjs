@@ -1,5 +1,6 @@
 // What the stand-in knows of an instance: pkg/store/instance.go.
 import { existsSync, readFileSync, unlinkSync } from 'node:fs'
+import { write } from './caller.mjs'
 import { parseConfig, parseSize } from './parse.mjs'
 
 export const version = process.env.HOLM_STAND_IN_VERSION ?? '2.1.4'
@@ -13,9 +14,8 @@ export const quoteName = (name) => (version.startsWith('1.') ? JSON.stringify(na
 /** One line of logrus, as it writes when stderr is no terminal. */
 export function tell(level, message) {
   const time = new Date().toISOString().replace(/\.\d+Z/, 'Z')
-  process.stderr.write(
-    `time="${time}" level=${level} msg=${/^[\w.-]+$/.test(message) ? message : JSON.stringify(message)}\n`,
-  )
+  const said = /^[\w.-]+$/.test(message) ? message : JSON.stringify(message)
+  write(`time="${time}" level=${level} msg=${said}\n`, 2)
 }
 
 /** 0 when there is none or it has died, in which case the file is removed. */

@@ -4,20 +4,25 @@
 //
 // Where it differs from the real one, on purpose: it runs as root (LXC needs that; Lima refuses it), refuses unknown keys in
 // YAML (Lima warns), and answers only to what holm calls.
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { quoteWord } from '../../../../scripts/testing/stand-in-server.ts'
+import { End, write } from './caller.mjs'
 import { copyInstance, createDisk, listTags, snapshotDisk } from './disk.mjs'
 import { serve } from './hostagent.mjs'
-import { home, inspect, instanceDir, pidOf, quoteName, tell, version } from './instance.mjs'
+import { home, inspect, instanceDir, quoteName, tell, version } from './instance.mjs'
 import { attachArgv, killContainer, terminalArgv, unmountRoot } from './lxc.mjs'
 import { parseConfig } from './parse.mjs'
 import { loadTemplate, validate } from './template.mjs'
 
+const main = fileURLToPath(new URL('main.mjs', import.meta.url))
+
 /** Ends with a line as logrus writes it and code 1. */
 function fatal(message) {
   tell('fatal', message)
-  process.exit(1)
+  throw new End(1)
 }
 
 function requireInstance(name, verb = '') {
@@ -76,9 +81,9 @@ function list(args) {
     const found = inspect(name)
     if (!found)
       fatal(`unable to load instance ${name}: open ${instanceDir(name)}/lima.yaml: no such file or directory`)
-    process.stdout.write(`${JSON.stringify(found)}\n`)
+    write(`${JSON.stringify(found)}\n`)
   }
-  if (chosen.length < names.length) process.exit(1)
+  if (chosen.length < names.length) throw new End(1)
 }
 
 async function start(args) {
@@ -100,7 +105,7 @@ async function start(args) {
     )
   tell('info', `Starting the instance ${JSON.stringify(name)} with internal VM driver "qemu"`)
   rmSync(`${found.dir}/ha.stdout.log`, { force: true })
-  const agent = spawn(process.execPath, [process.argv[1], 'hostagent', name], {
+  const agent = spawn(process.execPath, [main, 'hostagent', name], {
     detached: true,
     stdio: 'ignore',
   })
@@ -188,8 +193,11 @@ function clone([from, to]) {
   copyInstance(found.dir, instanceDir(to))
 }
 
-/** As in shell.go: every word is quoted, the line is quoted again, and the account's login shell runs it. */
-function shell(args) {
+/**
+ * As in shell.go: every word is quoted, the line is quoted again, and the account's login shell runs it. Returns a script for what follows:
+ * a session is not held by the server.
+ */
+function shell(args, terminal) {
   const workdir = flag(args, '--workdir')
   const [name, ...command] = args.filter(
     (each, index) => !each.startsWith('--') || index > args.findIndex((one) => !one.startsWith('--')),
@@ -201,15 +209,17 @@ function shell(args) {
     )
   if (found.status === 'Stopped') {
     // Version 1 asks, and takes it for a no where nobody can be asked.
-    if (version.startsWith('1.')) process.exit(0)
+    if (version.startsWith('1.')) throw new End(0)
     fatal(`instance ${quoteName(name)} is stopped, run \`limactl start ${name}\` to start the instance`)
   }
   const login = version.startsWith('1.') ? '--login' : '-l'
   const line = `${workdir ? `cd ${quote(workdir)} || exit 1` : 'false'} ; exec "$SHELL" ${login} -c ${quote(command.map(quote).join(' '))}`
-  const [program, ...words] = process.stdin.isTTY ? terminalArgv(name, line) : attachArgv(name, line)
-  const { status, signal } = spawnSync(program, words, { stdio: 'inherit' })
-  // ssh's code when the other side died of a signal, or is gone.
-  process.exit(signal || status === null || pidOf(name) === 0 ? 255 : status)
+  const session = (terminal ? terminalArgv(name, line) : attachArgv(name, line)).map(quoteWord).join(' ')
+  // ssh's code when the other side is gone.
+  return `${session}
+code=$?
+kill -0 "$(<${quoteWord(`${found.dir}/qemu.pid`)})" 2>/dev/null || exit 255
+exit $code`
 }
 
 /** shellescape.Quote */
@@ -222,11 +232,7 @@ function snapshot([action, name, ...rest]) {
   tell('warning', '`limactl snapshot` is experimental')
   const found = requireInstance(name)
   if (action === 'list') {
-    process.stdout.write(
-      listTags(found.dir)
-        .map((tag) => `${tag}\n`)
-        .join(''),
-    )
+    for (const tag of listTags(found.dir)) write(`${tag}\n`)
     return
   }
   const tag = flag(rest, '--tag')
@@ -261,9 +267,20 @@ const commands = {
   hostagent: ([name]) => serve(name),
 }
 
-const words = process.argv.slice(2).filter((word, index) => index > 0 || word !== '--tty=false')
-const [command = '', ...rest] = words
-if (command === '--version') process.stdout.write(`limactl version ${version}\n`)
-else if (Object.hasOwn(commands, command) && !(command === 'clone' && /^1\.[01]\./.test(version)))
-  await commands[command](rest)
-else fatal(`unknown command ${JSON.stringify(command)} for "limactl"`)
+/** Without an option that answers nothing here. */
+export const wordsOf = (argv) => argv.filter((word, index) => index > 0 || word !== '--tty=false')
+
+/** Returns the code that it ends with, or what it runs as a script from there on. */
+export async function runLimactl(argv, terminal) {
+  const [command = '', ...rest] = wordsOf(argv)
+  try {
+    if (command === '--version') write(`limactl version ${version}\n`)
+    else if (Object.hasOwn(commands, command) && !(command === 'clone' && /^1\.[01]\./.test(version)))
+      return { code: 0, script: await commands[command](rest, terminal) }
+    else fatal(`unknown command ${JSON.stringify(command)} for "limactl"`)
+    return { code: 0 }
+  } catch (error) {
+    if (error instanceof End) return { code: error.code }
+    throw error
+  }
+}

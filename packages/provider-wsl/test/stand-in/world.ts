@@ -1,4 +1,5 @@
 /** Where the stand-in keeps what the service of WSL keeps: one folder, named by HOLM_STANDIN. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { createHash } from 'node:crypto'
 import {
   mkdirSync,
@@ -11,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import path from 'node:path'
+import { isatty } from 'node:tty'
 import { message, type Language, type MessageName } from './messages.ts'
 
 export const root = process.env['HOLM_STANDIN'] ?? ''
@@ -24,18 +26,44 @@ export const version = process.env['HOLM_STANDIN_VERSION'] ?? '2.6.3.0'
 export const inbox = version === 'inbox'
 export const language: Language = process.env['HOLM_STANDIN_LANGUAGE'] === 'de' ? 'de' : 'en'
 
-/** What a program of Windows sees of a Linux program's environment: variables that WSLENV names, without /u. */
-export function windowsValue(name: string): string | undefined {
-  const names = (process.env['WSLENV'] ?? '').split(':').map((each) => each.split('/'))
-  const found = names.find(([each]) => each === name)
-  return found !== undefined && !(found[1] ?? '').includes('u') ? process.env[name] : undefined
+/** The process that is wsl.exe: this one, or one whose call the server answers. */
+export interface Caller {
+  readonly pid: number
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Whether its stdin is a terminal. */
+  readonly terminal: boolean
+  write(bytes: Buffer): void
+  /** Makes it another program, in /. */
+  become(argv: readonly string[], env: Readonly<Record<string, string>>): void
 }
 
-const utf8 = !inbox && windowsValue('WSL_UTF8') === '1'
+/** Set while the server works for somebody else. */
+export const callers = new AsyncLocalStorage<Caller>()
+
+const own: Caller = {
+  pid: process.pid,
+  env: process.env,
+  terminal: isatty(0),
+  write: (bytes) => void process.stdout.write(bytes),
+  become: (argv, env) => {
+    process.chdir('/')
+    process.execve?.(argv[0] ?? '', argv, env)
+  },
+}
+
+export const caller = (): Caller => callers.getStore() ?? own
+
+/** What a program of Windows sees of a Linux program's environment: variables that WSLENV names, without /u. */
+export function windowsValue(name: string): string | undefined {
+  const names = (caller().env['WSLENV'] ?? '').split(':').map((each) => each.split('/'))
+  const found = names.find(([each]) => each === name)
+  return found !== undefined && !(found[1] ?? '').includes('u') ? caller().env[name] : undefined
+}
 
 export function print(text: string): void {
+  const utf8 = !inbox && windowsValue('WSL_UTF8') === '1'
   const lines = `${text}\n`.replaceAll('\n', '\r\n')
-  process.stdout.write(utf8 ? Buffer.from(lines) : Buffer.from(lines, 'utf16le'))
+  caller().write(utf8 ? Buffer.from(lines) : Buffer.from(lines, 'utf16le'))
 }
 
 /** Ends wsl.exe as it ends itself: on stdout, with -1. */

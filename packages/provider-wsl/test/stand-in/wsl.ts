@@ -7,12 +7,12 @@
  */
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { isatty } from 'node:tty'
 import { afterWord, commandLineToArgv, firstWord, toCommandLine } from './command-line.ts'
 import * as distribution from './distribution.ts'
 import { message, type MessageName } from './messages.ts'
 import {
   WslFailure,
+  caller,
   findRegistered,
   forget,
   idOf,
@@ -129,7 +129,7 @@ async function launch(
   argv: readonly string[],
 ): Promise<number> {
   if (argv.length === 0 || argv[0] === '') throw new WslFailure('parameter', 'Wsl/E_INVALIDARG')
-  const own = process.env['WSL_DISTRO_NAME']
+  const own = caller().env['WSL_DISTRO_NAME']
   const env = {
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     HOME: '/root',
@@ -137,10 +137,9 @@ async function launch(
     ...passed(),
   }
   const become = (words: readonly string[]): number => {
-    process.execve?.('/bin/sh', ['sh', '-c', launchScript, 'wsl.exe', ...words], env)
+    caller().become(['/bin/sh', '-c', launchScript, 'wsl.exe', ...words], env)
     return failed
   }
-  process.chdir('/')
   if (given !== undefined && given === own) return become(argv)
   const found = given === undefined ? listRegistered()[0] : requireRegistered(given)
   if (found === undefined) throw new WslFailure('none')
@@ -149,9 +148,9 @@ async function launch(
   if (user !== 'root') throw new WslFailure('userMissing', 'Wsl/Service/WSL_E_USER_NOT_FOUND')
   await withLock(found.name, () => {
     distribution.start(requireRegistered(found.name))
-    writeFileSync(path.join(runFolder(found.name), 'sessions', String(process.pid)), '')
+    writeFileSync(path.join(runFolder(found.name), 'sessions', String(caller().pid)), '')
   })
-  return become([...(isatty(0) ? terminalWords(found.name) : attachWords(found.name)), ...argv])
+  return become([...(caller().terminal ? terminalWords(found.name) : attachWords(found.name)), ...argv])
 }
 
 function attachWords(name: string): string[] {
@@ -168,9 +167,10 @@ function terminalWords(name: string): string[] {
 
 /** Variables that WSLENV lets through Windows into the distribution: no flag, neither /w nor /u alone gets both ways. */
 function passed(): Record<string, string> {
-  const list = process.env['WSLENV'] ?? ''
+  const { env } = caller()
+  const list = env['WSLENV'] ?? ''
   const names = list.split(':').filter((each) => each !== '' && !each.includes('/'))
-  const values = names.map((name) => [name, process.env[name] ?? ''] as const)
+  const values = names.map((name) => [name, env[name] ?? ''] as const)
   return { ...Object.fromEntries(values), WSLENV: list }
 }
 
@@ -313,10 +313,13 @@ function status(): number {
   return 0
 }
 
-try {
-  process.exitCode = await main(toCommandLine(process.argv.slice(2)))
-} catch (error) {
-  if (!(error instanceof WslFailure)) throw error
-  print(error.text)
-  process.exitCode = failed
+/** Returns the code that it ends with. */
+export async function runWsl(argv: readonly string[]): Promise<number> {
+  try {
+    return await main(toCommandLine(argv))
+  } catch (error) {
+    if (!(error instanceof WslFailure)) throw error
+    print(error.text)
+    return failed
+  }
 }
