@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { init, parse } from 'es-module-lexer'
 import type { Options } from 'tsup'
@@ -40,8 +40,11 @@ export function scriptBundle(name: string, entry: string): Plugin {
           write: false,
         })
         await init
-        for (const { path, text } of outputFiles)
+        for (const { path, text } of outputFiles) {
+          // tsup makes the folder when it writes its own files, after this.
+          mkdirSync(dirname(path), { recursive: true })
           writeFileSync(path, path.endsWith('.cjs') ? importByLoader(text) : text)
+        }
       })
     },
   }
