@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 // The built binary against the sandbox: what only a real process, real pipes and real signals can show.
 const bin = join(import.meta.dirname, '..', 'bin', 'holm.js')
-const built = existsSync(join(import.meta.dirname, '..', 'dist', 'index.js'))
+const built = existsSync(join(import.meta.dirname, '..', 'dist', 'index.cjs'))
 const folder = mkdtempSync(join(tmpdir(), 'holm-cli-'))
 const project = join(folder, 'project')
 const env = {

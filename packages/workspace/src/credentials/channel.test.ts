@@ -88,7 +88,8 @@ it('carries what git asks and what it is answered, every byte of it, many at onc
   expect(heard.map((fields) => fields.join(' ')).toSorted()).toEqual(
     names.map((name) => `protocol=https host=example.org path=${name}`),
   )
-  expect(readdirSync(folder).toSorted()).toEqual(['ask', 'helper', 'pid'])
+  // The last FIFO goes after its answer was read.
+  await expect.poll(() => readdirSync(folder).toSorted(), generous).toEqual(['ask', 'helper', 'pid'])
   await channel.close()
   expect(existsSync(folder)).toBe(false)
 })
