@@ -11,6 +11,8 @@ export interface LabOptions {
   readonly namespace: string
   /** Absent: suites with containers cannot be run. */
   readonly engine?: Engine | undefined
+  /** Where its folder is made; absent: where temporary files are. */
+  readonly place?: string
 }
 
 /** Where everything is run: folders of its own, and the contenders' command lines. */
@@ -39,8 +41,8 @@ export const holmCli: string = join(root, 'packages', 'cli', 'bin', 'holm.js')
 const manifestOfDevcontainers = createRequire(import.meta.url).resolve('@devcontainers/cli/package.json')
 export const devcontainerCli: string = join(dirname(manifestOfDevcontainers), 'devcontainer.js')
 
-export function createLab({ signal, namespace, engine }: LabOptions): Lab {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'holm-bench-')))
+export function createLab({ signal, namespace, engine, place = tmpdir() }: LabOptions): Lab {
+  const folder = realpathSync(mkdtempSync(join(place, 'holm-bench-')))
   const env = createEnv({ folder, namespace, engine })
   const run: Lab['run'] = (argv, options) => runProgram(argv, { cwd: folder, env, signal, ...options })
   const requireEngine = (): Engine => {

@@ -7,7 +7,8 @@ export interface ProgramOptions {
   readonly signal?: AbortSignal
 }
 
-const deadlineMs = 120_000
+/** A gibibyte that is copied inside an emulated machine takes minutes. */
+const deadlineMs = 600_000
 
 /** Runs a program to its exit and returns what it printed; anything but exit code 0 is an error. */
 export function runProgram(argv: readonly string[], options: ProgramOptions = {}): Promise<string> {

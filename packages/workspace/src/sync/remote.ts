@@ -88,13 +88,15 @@ export function createRemote(options: RemoteOptions): Remote {
       if (paths.length > 0) await sh(removeScript, paths.map((path) => `${path}\0`).join(''))
     },
     async collect(folder) {
-      const found = await sh(`[ ! -d ${aside} ] || find ${aside} ! -type d | head -n 1`)
-      if (found !== '') {
-        await pullInto(folder, `${address}/${aside}/`, [])
-        if (!existsSync(folder)) throw new HolmError('HOLM_BUG', `${folder} was not made`)
-      }
+      // Where there is nothing, that is the end of it.
+      const found = await sh(
+        `{ [ -d ${aside} ] && find ${aside} ! -type d | grep -q . && echo found; } || rm -rf ${workFolder}`,
+      )
+      if (found === '') return false
+      await pullInto(folder, `${address}/${aside}/`, [])
+      if (!existsSync(folder)) throw new HolmError('HOLM_BUG', `${folder} was not made`)
       await sh(`rm -rf ${workFolder}`)
-      return found !== ''
+      return true
     },
   }
 }

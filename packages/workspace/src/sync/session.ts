@@ -47,7 +47,7 @@ export async function openSession(
   { target, signal }: { readonly target: Target; readonly signal: AbortSignal },
 ): Promise<Session> {
   const { environment, inside, local, name } = target
-  const transport = await openTransport({ api, host, environment, inside, signal })
+  const transport = await openTransport({ host, environment, inside, signal })
   const rsync = createRsync(api.runner, api.env)
   const places = syncPlaces(api, name)
   const run = async (request: SyncRequest): Promise<Outcome> => {

@@ -1,16 +1,14 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { HolmError } from '@holm/core'
-import type { EnvironmentInfo, ExecRequest, HostApi, PluginApi, Process } from '@holm/core'
-import type { WorkspaceConfig } from '../options.ts'
-import { renderConfig } from '../ssh/config.ts'
-import { openKeys, sshRequest, sshUser } from '../ssh/entry.ts'
-import { openBridge, type Bridge } from './bridge.ts'
+import type { EnvironmentInfo, ExecRequest, HostApi, Process } from '@holm/core'
+import { openBridge } from './bridge.ts'
 
-/** How rsync and scripts get into an environment. */
+/**
+ * How rsync and scripts get into an environment: each as a program that holm starts there. An sshd in between would encrypt for a pipe
+ * of this very machine, and cost more than the copying (docs/adr/0024).
+ */
 export interface Transport {
-  /** 'exec': without an sshd inside, rsync is started by holm as any program is. */
-  readonly kind: 'ssh' | 'exec'
   /** What rsync calls the environment. */
   readonly host: string
   /** For rsync's `--rsh`; relative to `folder`, so that no quoting is needed whatever the folder's name is. */
@@ -21,11 +19,9 @@ export interface Transport {
   close(): void
 }
 
-/** A way in; without `providers` rsync is started directly. */
-export type Reach = Pick<HostApi, 'exec'> & Partial<Pick<HostApi, 'providers'>>
+export type Reach = Pick<HostApi, 'exec'>
 
 export interface TransportOptions {
-  readonly api: PluginApi<WorkspaceConfig>
   readonly host: Reach
   readonly environment: EnvironmentInfo
   /** Folder inside. */
@@ -35,71 +31,31 @@ export interface TransportOptions {
 
 /** HOLM_TOOL_MISSING where there is no rsync inside. The folder inside is made where it is missing. */
 export async function openTransport(options: TransportOptions): Promise<Transport> {
-  const { api, host, environment, inside, signal } = options
+  const { host, environment, inside, signal } = options
   const exec = (request: ExecRequest): Promise<Process> =>
     host.exec({ ...request, environment: environment.name, signal })
   const sh = (script: string, input?: string): Promise<string> =>
     runScript(exec, { script, inside, name: environment.name, ...(input !== undefined && { input }) })
-  const found = await lookInside(exec, { inside, environment })
-  const { providers } = host
-  const entry = found.includes('sshd') && (await hasClient(api)) ? providers : undefined
-  const alias = `ws.${environment.name}`
-  const bridge = await openBridge(async (words) =>
-    exec(
-      entry ? await sshRequest(api, entry, environment) : { argv: words.slice(1), cwd: '/', stdin: 'pipe' },
-    ),
-  )
+  await lookInside(exec, { inside, environment })
+  // rsync names the other side first.
+  const bridge = await openBridge(([, ...argv]) => exec({ argv, cwd: '/', stdin: 'pipe' }))
+  const { folder, said, close } = bridge
   try {
-    const user = entry && (await sshUser(entry, environment))
-    const command =
-      user === undefined ? bridge.argv : await writeSsh(bridge, { api, environment, alias, user })
-    writeFileSync(join(bridge.folder, 'rsh'), `exec ${command.map(quote).join(' ')} "$@"\n`)
+    writeFileSync(join(folder, 'rsh'), `exec ${bridge.argv.map(quote).join(' ')} "$@"\n`)
   } catch (error) {
-    bridge.close()
+    close()
     throw error
   }
-  const { folder, said, close } = bridge
-  return { kind: entry ? 'ssh' : 'exec', host: alias, rsh: 'sh ./rsh', folder, sh, said, close }
-}
-
-async function writeSsh(
-  { folder, argv }: Bridge,
-  {
-    api,
-    environment,
-    alias,
-    user,
-  }: Pick<TransportOptions, 'api' | 'environment'> & { readonly alias: string; readonly user: string },
-): Promise<readonly string[]> {
-  const text = renderConfig({
-    hosts: [{ name: environment.name, user }],
-    keys: await openKeys(api),
-    holm: argv,
-    env: {},
-    forwardAgent: false,
-  })
-  const config = join(folder, 'config')
-  writeFileSync(config, `${text}  BatchMode yes\n  LogLevel ERROR\n`, { mode: 0o600 })
-  if (!text.includes(alias)) throw new HolmError('HOLM_BUG', `${alias} is not in the configuration of ssh`)
-  return ['ssh', '-F', config]
+  return { host: environment.name, rsh: 'sh ./rsh', folder, sh, said, close }
 }
 
 function quote(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`
 }
 
-async function hasClient({ runner }: PluginApi<WorkspaceConfig>): Promise<boolean> {
-  try {
-    return (await runner.run(['ssh', '-V'])).code === 0
-  } catch {
-    return false
-  }
-}
-
 const look = `
 mkdir -p -- "$1" && [ -w "$1" ] || exit 3
 command -v rsync >/dev/null || exit 4
-if command -v sshd >/dev/null || [ -x /usr/sbin/sshd ]; then echo sshd; fi
 `
 
 /** A new folder, or the empty one of a new volume, is given to whom the environment's programs run as. */
@@ -111,11 +67,11 @@ interface Collected {
   readonly stderr: string
 }
 
-/** What there is to copy with; the folder is made, by the environment's administrator where only that one may. */
+/** Sees to it that files can be copied: the folder is made, by the environment's administrator where only that one may. */
 async function lookInside(
   exec: (request: ExecRequest) => Promise<Process>,
   { inside, environment: { name } }: { readonly inside: string; readonly environment: EnvironmentInfo },
-): Promise<string> {
+): Promise<void> {
   const run = async (script: string, args: readonly string[], user?: string): Promise<Collected> => {
     const argv = ['/bin/sh', '-c', script, 'holm-sync', ...args]
     return collect(await exec({ argv, cwd: '/', stdin: 'ignore', ...(user !== undefined && { user }) }))
@@ -126,8 +82,8 @@ async function lookInside(
     await run(give, [inside, owner.trim()], 'root').catch(() => undefined)
     found = await run(look, [inside])
   }
-  const { code, stdout, stderr } = found
-  if (code === 0) return stdout
+  const { code, stderr } = found
+  if (code === 0) return
   if (code === 4) {
     throw new HolmError('HOLM_TOOL_MISSING', `rsync is not installed in ${name}`, {
       hint: 'Add rsync to the packages of the blueprint, or install it inside.',
