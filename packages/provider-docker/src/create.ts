@@ -7,7 +7,7 @@ import { containerConfig } from './container-config.ts'
 import type { Engine } from './engine.ts'
 import { parseFailure } from './engine-errors.ts'
 import { baseReference, ignoreMissing, prepareBase } from './images.ts'
-import { containerName, label } from './names.ts'
+import { containerName, label, uniqueMark } from './names.ts'
 import { missingCapabilities } from './security.ts'
 import { releaseNetwork, resolveNetwork } from './networks.ts'
 import { parseCreated, parseInspect, sameLabels } from './parse.ts'
@@ -30,8 +30,7 @@ export async function createEnvironment(
 ): Promise<EnvironmentState> {
   const { spec } = request
   assertPorts(spec)
-  // Told apart from other attempts, never a secret: node:crypto would cost more than all the rest of this function.
-  const attempt = `${process.pid}-${Date.now()}-${Math.random().toString(36).slice(2)}`
+  const attempt = uniqueMark()
   const image = request.image ?? (await baseReference(spec.base))
   const network = await resolveNetwork(engine, spec, ctx)
   const callerIds = spec.matchUserId ? engine.callerIds : undefined

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { abortError, signalNumber } from '@holm/core'
 import type { Exit, ExecRequest, Process, ProviderContext, TerminalSize } from '@holm/core'
 import type Docker from 'dockerode'
@@ -8,7 +7,7 @@ import { killExec, markerVariable } from './exec-kill.ts'
 import { missingProgram } from './exec-missing.ts'
 import { execStreams } from './exec-streams.ts'
 import type { ExecStreams } from './exec-streams.ts'
-import { containerName, label } from './names.ts'
+import { containerName, label, uniqueMark } from './names.ts'
 import { sizedArgv } from './pty-size.ts'
 
 /** What one running exec is made of. */
@@ -30,7 +29,7 @@ export async function startExec(
   call: { readonly request: ExecRequest; readonly ctx: ProviderContext },
 ): Promise<Process> {
   const { request, ctx } = call
-  const marker = randomBytes(12).toString('hex')
+  const marker = uniqueMark()
   return engine.use(
     { ctx, action: `run ${request.argv[0] ?? ''} in ${name}`, environment: name },
     async (docker, abortSignal) => {
