@@ -1,7 +1,6 @@
 import type { Provider } from '../../provider.ts'
 import type { EnvironmentSpec } from '../../spec.ts'
-import { adminOf } from '../environment/create.ts'
-import { createInside } from '../environment/inside.ts'
+import { createAdminInside } from '../environment/inside.ts'
 import type { Operation } from '../operation.ts'
 
 /** Only where such files exist: a container that has none needs none. A link leads elsewhere and is left alone. */
@@ -29,18 +28,7 @@ export interface IdentityWork {
 /** A clone is a machine of its own: new machine-id, SSH host keys and name of the Docker engine. Never where the files are this machine's. */
 export async function renewIdentity({ provider, operation, spec }: IdentityWork): Promise<void> {
   if (provider.traits.isolation === 'none' || spec.base.kind === 'host') return
-  const inside = createInside({
-    provider,
-    name: spec.name,
-    operation,
-    defaults: {
-      spec: { ...spec, exec: { env: {}, probe: 'none' } },
-      user: adminOf(provider),
-      workdir: undefined,
-      userEnv: {},
-      secrets: {},
-    },
-  })
+  const inside = createAdminInside({ provider, operation, spec })
   await operation.step('identity', async () => {
     const { code, stderr } = await inside.run({ argv: ['sh', '-c', script], cwd: '/' })
     if (code !== 0) operation.warn(`machine-id and SSH host keys were not renewed: ${stderr.trim()}`)

@@ -2,8 +2,7 @@ import { HolmError, isHolmError } from '../../errors.ts'
 import type { Provider } from '../../provider.ts'
 import type { EnvironmentSpec } from '../../spec.ts'
 import type { HostContext } from '../context.ts'
-import { adminOf } from '../environment/create.ts'
-import { createInside } from '../environment/inside.ts'
+import { createAdminInside } from '../environment/inside.ts'
 import type { Operation } from '../operation.ts'
 import type { InsideResult } from '../provision/index.ts'
 import { logFile, startScript, stopScript } from './scripts.ts'
@@ -49,18 +48,7 @@ function runInside(
   script: string,
   { seconds, user }: { readonly seconds: number; readonly user: string },
 ): Promise<InsideResult> {
-  const inside = createInside({
-    provider,
-    name: spec.name,
-    operation,
-    defaults: {
-      spec: { ...spec, exec: { env: {}, probe: 'none' } },
-      user: adminOf(provider),
-      workdir: undefined,
-      userEnv: {},
-      secrets: {},
-    },
-  })
+  const inside = createAdminInside({ provider, operation, spec })
   const env = {
     DOCKER_SECONDS: String(seconds),
     DOCKER_USER: user,

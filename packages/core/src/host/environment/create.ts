@@ -1,5 +1,5 @@
 import { HolmError, isHolmError } from '../../errors.ts'
-import type { EnvironmentState, Provider } from '../../provider.ts'
+import type { EnvironmentState } from '../../provider.ts'
 import { requireFacet } from '../../facets.ts'
 import type { EnvironmentSpec } from '../../spec.ts'
 import { provision } from '../provision/index.ts'
@@ -12,7 +12,7 @@ import type { EnvironmentRecord } from '../state/index.ts'
 import { abandonAfter, reactionMs } from './abandon.ts'
 import { inspect } from './ask.ts'
 import { assertPortsFree, assignPorts } from './assign-ports.ts'
-import { createInside } from './inside.ts'
+import { adminOf, createInside } from './inside.ts'
 import { runInitialize, runLifecycle, runsCommands } from './lifecycle.ts'
 import { askUserEnv } from './user-env.ts'
 import { startWithin } from './start.ts'
@@ -212,11 +212,6 @@ export async function provisionEnvironment(
   } catch (error) {
     throw await explainEnd(work, error)
   }
-}
-
-/** Processes have no other user than the caller; everything else has root. */
-export function adminOf(provider: Provider): string | undefined {
-  return provider.traits.isolation === 'process' || provider.traits.isolation === 'none' ? undefined : 'root'
 }
 
 function draftRecord(host: HostContext, plan: Plan): EnvironmentRecord {

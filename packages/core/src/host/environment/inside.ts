@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import { abortError } from '../../errors.ts'
 import type { Provider } from '../../provider.ts'
 import type { RunResult } from '../../process.ts'
+import type { EnvironmentSpec } from '../../spec.ts'
 import type { Inside } from '../provision/index.ts'
 import type { Operation } from '../operation.ts'
 import { abandonAfter } from './abandon.ts'
@@ -37,6 +38,31 @@ export function createInside({ provider, name, operation, defaults }: InsideOpti
       return { code: exit.code, stdout, stderr } satisfies RunResult
     },
   }
+}
+
+/** Processes have no other user than the caller; everything else has root. */
+export function adminOf(provider: Provider): string | undefined {
+  return provider.traits.isolation === 'process' || provider.traits.isolation === 'none' ? undefined : 'root'
+}
+
+/** For what holm itself does inside, as its administrator: nothing of the user's own surroundings. */
+export function createAdminInside({
+  provider,
+  operation,
+  spec,
+}: Pick<InsideOptions, 'provider' | 'operation'> & { readonly spec: EnvironmentSpec }): Inside {
+  return createInside({
+    provider,
+    name: spec.name,
+    operation,
+    defaults: {
+      spec: { ...spec, exec: { env: {}, probe: 'none' } },
+      user: adminOf(provider),
+      workdir: undefined,
+      userEnv: {},
+      secrets: {},
+    },
+  })
 }
 
 const kept = 1024 * 1024
