@@ -7,11 +7,12 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { claimFolder, createScriptLoader } from './kept-code.ts'
 
@@ -189,8 +190,12 @@ describe.skipIf(process.platform === 'win32')(
       expect(claimFolder(folder)).toBe(folder)
     })
 
-    it('that cannot be made is none', () => {
-      expect(claimFolder(join(script, 'code'))).toBeUndefined()
-    })
+    it.each(['script.cjs/code', '/proc/none/code', 'link'])(
+      'that cannot be made, or is a link, is none: %s',
+      (path) => {
+        symlinkSync(root, join(root, 'link'))
+        expect(claimFolder(resolve(root, path))).toBeUndefined()
+      },
+    )
   },
 )

@@ -2,7 +2,6 @@ import {
   closeSync,
   fsyncSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readFileSync,
   readdirSync,
@@ -15,6 +14,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
+import { makeFolder } from '@holm/core/host'
 
 /** Runs scripts, and keeps what V8 made of them from one run to the next (docs/adr/0021). */
 export interface ScriptLoader {
@@ -101,7 +101,7 @@ function run(factory: Factory, path: string, modules: Readonly<Record<string, un
  */
 export function claimFolder(path: string): string | undefined {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
+    makeFolder(path)
     const { uid, mode } = lstatSync(path)
     const isOwn = process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0)
     return isOwn ? path : undefined
@@ -140,7 +140,8 @@ function writeKept(file: string, { work, code }: Kept): void {
   const draft = `${file}.${process.pid}`
   try {
     if (claimFolder(dirname(file)) === undefined) return
-    const descriptor = openSync(draft, 'w', 0o600)
+    // Only one may write it: in another container with the same home there can be a process of the same number.
+    const descriptor = openSync(draft, 'wx', 0o600)
     try {
       writeFileSync(descriptor, Buffer.concat([header, code]))
       fsyncSync(descriptor)

@@ -97,6 +97,20 @@ describe('start-up', () => {
     expect(code.map((path) => basename(path))).toContain('other.code')
   })
 
+  it.skipIf(process.platform !== 'linux').each([
+    ['XDG_CACHE_HOME', 0, ''],
+    ['HOLM_HOME', 3, 'HOLM_CONFIG_UNREADABLE'],
+  ])('comes to its end where %s is a place in which nothing can be made', (name, code, said) => {
+    const home = join(folder, 'home')
+    const { status, stderr } = spawnSync(process.execPath, [join(folder, 'bin', 'holm.js'), 'list'], {
+      cwd: folder,
+      env: { PATH: process.env['PATH'], HOME: home, [name]: '/proc/none' },
+      encoding: 'utf8',
+      timeout: 15_000,
+    })
+    expect([status, stderr.includes(said)]).toEqual([code, true])
+  })
+
   it('waits for V8’s compilers at its end, and changes no flag before: Node’s own modules are compiled then', () => {
     writeFileSync(
       join(folder, 'flags.cjs'),

@@ -1,3 +1,4 @@
+export { makeFolder } from './config/make-folder.ts'
 export { resolvePaths } from './config/paths.ts'
 export { createHost } from './create-host.ts'
 export type { HostOptions } from './create-context.ts'

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { makeFolder } from '../config/make-folder.ts'
 import { sha256 } from '../digest.ts'
 import type { BlueprintLayer } from './validate-native.ts'
 
@@ -53,7 +54,7 @@ function readEntry(path: string): Entry | undefined {
 function writeEntry(path: string, entry: Entry): void {
   const draft = `${path}.${randomBytes(6).toString('hex')}`
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
   } catch {
     return
   }

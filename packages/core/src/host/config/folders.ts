@@ -1,28 +1,13 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { HolmError } from '../../errors.ts'
+import { makeFolder } from './make-folder.ts'
 
 /** Creates a folder of holm's for this user alone (0700), with its parents. HOLM_CONFIG_UNREADABLE says how to go on. */
 export function createFolder(path: string): string {
   try {
-    makeWithParents(path)
+    makeFolder(path)
     return path
   } catch (error) {
     throw unreadableError(path, error)
-  }
-}
-
-/** Step by step: Node's own `recursive` never ends where a parent can be looked up but not made, as in /proc. */
-function makeWithParents(path: string): void {
-  try {
-    mkdirSync(path, { mode: 0o700 })
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST' && statSync(path).isDirectory()) return
-    const parent = dirname(path)
-    if (code !== 'ENOENT' || parent === path || existsSync(parent)) throw error
-    makeWithParents(parent)
-    makeWithParents(path)
   }
 }
 
